@@ -1,0 +1,92 @@
+"""What a rule is: a decorated generator in a file of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from torchlint.findings import Category, Finding, Severity
+
+if TYPE_CHECKING:
+    from torchlint.model import Module
+
+Findings = Iterator[Finding]
+Check = Callable[["Module"], Findings]
+
+SEVERITY_OF = {
+    Category.CORRECTNESS: Severity.ERROR,
+    Category.SUSPICIOUS: Severity.WARNING,
+    Category.PERFORMANCE: Severity.WARNING,
+    Category.REPRODUCIBILITY: Severity.WARNING,
+    Category.PEDANTIC: Severity.INFO,
+}
+
+
+class Rule(NamedTuple):
+    """A rule's constant facts and its check; everything else is in the docstring of its file.
+
+    `triggers` are words of which at least one must stand in the checked file's text for the check to run at all
+    (empty: the file must mention torch). `options` maps the rule's configuration keys to their defaults.
+    """
+
+    code: str
+    name: str
+    category: Category
+    since: str
+    check: Check
+    preview: bool
+    severity: Severity
+    triggers: tuple[str, ...]
+    options: dict[str, Any]
+    formerly: tuple[str, ...]
+    file: str
+    doc: str
+    evidence: Callable[[], Any] | None
+
+    @property
+    def default(self) -> bool:
+        """Whether the rule is on without any configuration."""
+        return not self.preview and self.category in (Category.CORRECTNESS, Category.SUSPICIOUS, Category.PERFORMANCE)
+
+
+def rule(
+    code: str,
+    name: str,
+    category: Category,
+    *,
+    since: str,
+    preview: bool = False,
+    severity: Severity | None = None,
+    triggers: tuple[str, ...] = (),
+    options: dict[str, Any] | None = None,
+    formerly: tuple[str, ...] = (),
+) -> Callable[[Check], Check]:
+    """Declare the decorated generator as a rule; `torchlint.packs` collects it from its file.
+
+    Args:
+        code: `TL` and three digits; the hundreds are the subject, which is the directory.
+        name: kebab-case, the file's name with hyphens; names the pattern, not the remedy.
+        category: the promise about precision, from which severity and default follow.
+        since: the first version that has the rule.
+        preview: still unproven; off unless asked for.
+        severity: overrides the category's severity for all findings of the rule.
+        triggers: words of which one must occur in the file's text, else the check is not run.
+        options: configuration keys and their defaults, read with `module.option(...)`.
+        formerly: older names that still select and suppress the rule.
+    """
+
+    def declare(check: Check) -> Check:
+        check.__torchlint_rule__ = {  # type: ignore[attr-defined]
+            "code": code,
+            "name": name,
+            "category": category,
+            "since": since,
+            "preview": preview,
+            "severity": severity or SEVERITY_OF[category],
+            "triggers": triggers,
+            "options": options or {},
+            "formerly": formerly,
+        }
+        return check
+
+    return declare
