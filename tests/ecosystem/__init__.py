@@ -1,0 +1,1 @@
+"""Real projects, pinned, and what torchlint finds in them; see README.md in this directory."""
