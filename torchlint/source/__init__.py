@@ -1,0 +1,1 @@
+"""Text and positions: what a file says before anyone asks what it means."""
