@@ -1,0 +1,162 @@
+"""`squeeze()` without a dimension drops the batch as well when the batch holds one sample.
+
+`squeeze()` removes every dimension of size one. On the output of a layer with one unit it does what was meant until the last
+batch of an epoch, or a single request in production, holds one sample: then the shape is `()` and not `(1,)`.
+Collecting such outputs with `torch.cat`, `len()` or `binary_cross_entropy` against a target of shape `(1,)` raises; it depends on
+the size of the data set whether anybody ever sees it.
+
+```py bad
+from torch import nn
+
+
+class Score(nn.Module):
+    def __init__(self, width):
+        super().__init__()
+        self.body = nn.Linear(width, width)
+        self.head = nn.Linear(width, 1)
+
+    def forward(self, x):
+        return self.head(self.body(x).relu()).squeeze()  # TL405
+```
+
+```py fixed
+from torch import nn
+
+
+class Score(nn.Module):
+    def __init__(self, width):
+        super().__init__()
+        self.body = nn.Linear(width, width)
+        self.head = nn.Linear(width, 1)
+
+    def forward(self, x):
+        return self.head(self.body(x).relu()).squeeze(-1)
+```
+
+```py bad file=critic.py
+from torch import nn
+
+
+class Critic(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.net = nn.Sequential(nn.Linear(8, 32), nn.Tanh(), nn.Linear(32, 1))
+
+    def forward(self, observation):
+        return self.net(observation)
+```
+
+```py bad file=update.py
+import torch
+import torch.nn.functional as F
+
+from critic import Critic
+
+
+def value_loss(critic: Critic, observations, returns):
+    values = torch.squeeze(critic(observations))  # TL405
+    return F.mse_loss(values, returns)
+```
+
+```py good
+import torch
+from torch import nn
+
+
+class Score(nn.Module):
+    def __init__(self, width):
+        super().__init__()
+        self.head = nn.Linear(width, 1)
+
+    def forward(self, x):
+        return self.head(x).squeeze(-1)
+
+    def flat(self, x):
+        return torch.squeeze(self.head(x), dim=1)
+
+    def number(self, x):
+        return self.head(x).squeeze().item()
+```
+
+```py good
+import torch
+from torch import nn
+
+head = nn.Linear(16, 1)
+
+
+def one_sample(x):
+    row = head(x[:1])
+    return row.mean().squeeze()
+
+
+def literal():
+    return torch.zeros(3, 1).squeeze()
+
+
+def image_for_plot(images):
+    return images[0].squeeze().cpu().numpy()
+```
+
+## When it is fine
+
+The batch always has a known size of two or more (`drop_last=True`), or the result is a single number. Write `squeeze(-1)` all
+the same: it says what is meant.
+
+## Not seen
+
+Values of unknown shape. Only the output of a layer whose last dimension is literally one is reported.
+
+## References
+
+- `torch.squeeze`: "If the tensor has a batch dimension of size 1, then squeeze(input) will also remove the batch dimension".
+"""
+
+from torchlint.api import Category, Evidence, Findings, Measured, Module, rule
+
+
+@rule("TL405", "squeeze-without-dim", Category.SUSPICIOUS, since="0.1")
+def check(module: Module) -> Findings:
+    yield from ()
+
+
+def evidence() -> Evidence:
+    """Batches of one sample through a layer with one unit: what the usual next steps make of the result."""
+    import warnings
+    from collections.abc import Callable
+
+    import torch
+    from torch import nn
+    from torch.nn import functional as F
+
+    torch.manual_seed(0)
+    head = nn.Linear(4, 1)
+    one, many = torch.randn(1, 4), torch.randn(3, 4)
+    steps: tuple[Callable[[Callable[[torch.Tensor], torch.Tensor]], object], ...] = (
+        lambda squeeze: len(squeeze(head(one))),
+        lambda squeeze: torch.cat([squeeze(head(many)), squeeze(head(one))]),
+        lambda squeeze: F.binary_cross_entropy_with_logits(squeeze(head(one)), torch.ones(1)),
+        lambda squeeze: [value for value in squeeze(head(one))],
+    )
+
+    def failures(squeeze: Callable[[torch.Tensor], torch.Tensor]) -> int:
+        failed = 0
+        for step in steps:
+            try:
+                with warnings.catch_warnings():
+                    warnings.simplefilter("ignore")
+                    step(squeeze)
+            except (RuntimeError, TypeError, ValueError):
+                failed += 1
+        return failed
+
+    bad, good = failures(lambda t: t.squeeze()), failures(lambda t: t.squeeze(-1))
+    same = torch.equal(head(many).squeeze(), head(many).squeeze(-1))
+    return Evidence(
+        f"{bad} of {len(steps)} usual next steps raise for a batch of one sample; for larger batches the numbers are the same",
+        (
+            Measured("dimensions of the output for one sample", head(one).squeeze().dim(), head(one).squeeze(-1).dim()),
+            Measured("next steps that raise", bad, good, f"of {len(steps)}"),
+        ),
+        holds=bad == len(steps) and good == 0 and same,
+    )
