@@ -1,4 +1,4 @@
-"""A column of predictions minus a row of targets is a square: every sample is fitted to every target.
+"""A column of predictions against a row of targets fits every sample to the mean.
 
 A prediction of shape `(N, 1)` and a target of shape `(N,)` broadcast to `(N, N)`. The best answer to that loss is the mean
 of the targets, for every input: in the experiment the predictions spread by 0.01 where the targets spread by 2.7, and the

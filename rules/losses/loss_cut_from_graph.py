@@ -128,6 +128,11 @@ def saliency(model, image, label):
     image = image.clone().requires_grad_(True)
     F.cross_entropy(model(image), label).backward()
     return image.grad.abs()
+```
+
+```py good
+import torch
+import torch.nn.functional as F
 
 
 def cached_gradient(embeddings, labels, hook):

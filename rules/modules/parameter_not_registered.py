@@ -130,6 +130,10 @@ class Registered(nn.Module):
 
     def forward(self, x):
         return x * self.scale + self.weight
+```
+
+```py good
+import torch
 
 
 class Attack:

@@ -136,7 +136,7 @@ def evidence() -> Evidence:
         lambda squeeze: len(squeeze(head(one))),
         lambda squeeze: torch.cat([squeeze(head(many)), squeeze(head(one))]),
         lambda squeeze: F.binary_cross_entropy_with_logits(squeeze(head(one)), torch.ones(1)),
-        lambda squeeze: [value for value in squeeze(head(one))],
+        lambda squeeze: list(squeeze(head(one))),
     )
 
     def failures(squeeze: Callable[[torch.Tensor], torch.Tensor]) -> int:
