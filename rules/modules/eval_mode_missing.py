@@ -1,0 +1,245 @@
+"""Evaluating in training mode keeps dropout on and lets BatchNorm learn from the test data.
+
+A module is in training mode until `eval()` is called; `no_grad()` does not change that. Dropout then still drops, and
+BatchNorm normalises with the batch at hand, so the score depends on the batch size and on the order of the test set.
+In the experiment below a model with 84 % accuracy shows 50 % in batches of two and 18 % on a test set sorted by class,
+and the running statistics it will be deployed with have moved.
+
+```py bad
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from data import test_loader, train_loader
+
+model = nn.Sequential(nn.Linear(20, 64), nn.BatchNorm1d(64), nn.ReLU(), nn.Linear(64, 5))
+optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
+for x, y in train_loader:
+    optimizer.zero_grad()
+    loss = F.cross_entropy(model(x), y)
+    loss.backward()
+    optimizer.step()
+predictions = []
+with torch.no_grad():
+    for x, _ in test_loader:
+        predictions.append(model(x).argmax(1))  # TL406
+```
+
+```py fixed
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from data import test_loader, train_loader
+
+model = nn.Sequential(nn.Linear(20, 64), nn.BatchNorm1d(64), nn.ReLU(), nn.Linear(64, 5))
+optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
+for x, y in train_loader:
+    optimizer.zero_grad()
+    loss = F.cross_entropy(model(x), y)
+    loss.backward()
+    optimizer.step()
+predictions = []
+model.eval()
+with torch.no_grad():
+    for x, _ in test_loader:
+        predictions.append(model(x).argmax(1))
+```
+
+```py bad
+import torch
+from torch import nn
+
+
+class Tagger(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.rnn = nn.LSTM(50, 128, num_layers=2, dropout=0.3, batch_first=True)
+        self.head = nn.Linear(128, 9)
+
+    def forward(self, x):
+        return self.head(self.rnn(x)[0])
+
+
+@torch.no_grad()
+def predict(model, loader):
+    return [model(x).argmax(-1) for x in loader]  # TL406
+
+
+def main(path, loader):
+    model = Tagger()
+    model.load_state_dict(torch.load(path, weights_only=True))
+    return predict(model, loader)
+```
+
+```py bad file=net.py
+from torch import nn
+
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.body = nn.Sequential(nn.Linear(20, 64), nn.ReLU(), nn.Dropout(0.5), nn.Linear(64, 5))
+
+    def forward(self, x):
+        return self.body(x)
+```
+
+```py bad file=score.py
+import torch
+
+from net import Net
+
+
+def accuracy(path, loader):
+    model = Net()
+    model.load_state_dict(torch.load(path, weights_only=True))
+    hits = total = 0
+    with torch.inference_mode():
+        for x, y in loader:
+            hits += (model(x).argmax(1) == y).sum()  # TL406
+            total += len(y)
+    return hits / total
+```
+
+```py good
+import torch
+from torch import nn
+
+
+@torch.no_grad()
+def predict(model: nn.Module, loader):
+    was_training = model.training
+    model.eval()
+    outputs = [model(x).argmax(-1) for x in loader]
+    model.train(was_training)
+    return outputs
+```
+
+```py good
+import torch
+from torch import nn
+
+from data import test_loader
+
+model = nn.Sequential(nn.Linear(20, 64), nn.ReLU(), nn.Linear(64, 5))
+model.load_state_dict(torch.load("model.pt", weights_only=True))
+with torch.no_grad():
+    predictions = [model(x).argmax(1) for x in test_loader]
+```
+
+Dropout that is switched on again on purpose, to sample from the model's uncertainty:
+
+```py good
+import torch
+from torch import nn
+
+
+def sample(path, x, draws=20):
+    model = nn.Sequential(nn.Linear(20, 64), nn.ReLU(), nn.Dropout(0.1), nn.Linear(64, 1))
+    model.load_state_dict(torch.load(path, weights_only=True))
+    model.eval()
+    for layer in model.modules():
+        if isinstance(layer, nn.Dropout):
+            layer.train()
+    with torch.no_grad():
+        return torch.stack([model(x) for _ in range(draws)])
+```
+
+Training targets made by the model itself, in the midst of a training step:
+
+```py good
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+
+def fit(loader):
+    model = nn.Sequential(nn.Linear(20, 64), nn.Dropout(0.1), nn.ReLU(), nn.Linear(64, 5))
+    optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
+    for weak, strong in loader:
+        with torch.no_grad():
+            labels = model(weak).argmax(1)
+        optimizer.zero_grad()
+        loss = F.cross_entropy(model(strong), labels)
+        loss.backward()
+        optimizer.step()
+```
+
+## When it is fine
+
+Models without dropout, BatchNorm or another layer that knows two modes; Monte Carlo dropout; re-estimating BatchNorm
+statistics (`update_bn`); pseudo-labels and other forwards inside a training step; `from_pretrained` models, which
+arrive in evaluation mode.
+
+## Not seen
+
+Models whose class, and so whose layers, cannot be found; modes that are set inside code that cannot be followed.
+
+## Fix safety
+
+Unsafe: the reported scores change, to those of the model that will be deployed. If training goes on afterwards it
+needs `train()` again.
+
+## References
+
+- https://docs.pytorch.org/docs/stable/generated/torch.nn.Module.html#torch.nn.Module.eval
+- https://docs.pytorch.org/docs/stable/notes/autograd.html#evaluation-mode-nn-module-eval
+"""
+
+from __future__ import annotations
+
+from torchlint.api import Category, Evidence, Findings, Measured, Module, rule
+
+
+@rule("TL406", "eval-mode-missing", Category.SUSPICIOUS, since="0.1")
+def check(module: Module) -> Findings:
+    yield from ()
+
+
+def evidence() -> Evidence:
+    """One trained classifier with BatchNorm and dropout, scored in both modes at several batch sizes and orders."""
+    import copy
+
+    import torch
+    from torch import nn
+    from torch.nn import functional as F
+
+    generator = torch.Generator().manual_seed(0)
+    weights = torch.randn(20, 5, generator=generator)
+    inputs = torch.randn(1024, 20, generator=generator)
+    labels = (inputs @ weights + 0.5 * torch.randn(1024, 5, generator=generator)).argmax(1)
+    inputs = inputs * 3 + 1
+    test, wanted = inputs[768:], labels[768:]
+
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Linear(20, 64), nn.BatchNorm1d(64), nn.ReLU(), nn.Dropout(0.5), nn.Linear(64, 5))
+    optimizer = torch.optim.Adam(model.parameters(), lr=1e-2)
+    for _ in range(150):
+        optimizer.zero_grad()
+        F.cross_entropy(model(inputs[:768]), labels[:768]).backward()
+        optimizer.step()
+
+    def accuracy(model: nn.Module, size: int, order: torch.Tensor) -> float:
+        with torch.no_grad():
+            hits = [(model(test[i]).argmax(1) == wanted[i]).sum() for i in order.split(size)]
+        return float(torch.stack(hits).sum()) / len(order)
+
+    given, by_class = torch.arange(256), torch.argsort(wanted)
+    training = copy.deepcopy(model).train()
+    model.eval()
+    right = accuracy(model, 256, given)
+    before = training[1].running_mean.clone()
+    small, large = accuracy(training, 2, given), accuracy(training, 256, given)
+    ordered = accuracy(training, 16, by_class)
+    moved = float((training[1].running_mean - before).abs().max())
+    return Evidence(
+        "in training mode the accuracy depends on batch size and order, and test data enters the running statistics",
+        (
+            Measured("accuracy, batches of 2", small, accuracy(model, 2, given)),
+            Measured("accuracy, one batch of 256", large, right),
+            Measured("accuracy, batches of 16 sorted by class", ordered, accuracy(model, 16, by_class)),
+            Measured("shift of the running mean by scoring", moved, 0.0),
+        ),
+        holds=right - small > 0.2 and right - ordered > 0.4 and moved > 0.1,
+    )

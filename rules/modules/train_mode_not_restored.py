@@ -1,0 +1,251 @@
+"""After the first validation the model goes on training in evaluation mode.
+
+`eval()` stays in force until `train()` is called. When validation sits in the epoch loop and only the code before the
+loop calls `train()`, everything from the second epoch on is learned without dropout and with frozen BatchNorm
+statistics. The loss goes on falling. In the experiment below BatchNorm sees 6 batches instead of 180, and the
+validation loss ends at 0.45 instead of 0.34.
+
+```py bad
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from data import train_loader, val_x
+
+model = nn.Sequential(nn.Linear(20, 64), nn.BatchNorm1d(64), nn.ReLU(), nn.Linear(64, 5))
+optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
+model.train()
+for epoch in range(10):
+    for x, y in train_loader:
+        optimizer.zero_grad()
+        loss = F.cross_entropy(model(x), y)  # TL407
+        loss.backward()
+        optimizer.step()
+    model.eval()
+    with torch.no_grad():
+        print(model(val_x).argmax(1))
+```
+
+```py fixed
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from data import train_loader, val_x
+
+model = nn.Sequential(nn.Linear(20, 64), nn.BatchNorm1d(64), nn.ReLU(), nn.Linear(64, 5))
+optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
+model.train()
+for epoch in range(10):
+    model.train()
+    for x, y in train_loader:
+        optimizer.zero_grad()
+        loss = F.cross_entropy(model(x), y)
+        loss.backward()
+        optimizer.step()
+    model.eval()
+    with torch.no_grad():
+        print(model(val_x).argmax(1))
+```
+
+```py bad
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+
+class Trainer:
+    def __init__(self):
+        self.model = nn.Sequential(nn.Linear(20, 64), nn.Dropout(0.5), nn.ReLU(), nn.Linear(64, 5))
+        self.optimizer = torch.optim.Adam(self.model.parameters(), lr=1e-3)
+
+    @torch.no_grad()
+    def validate(self, loader):
+        self.model.eval()
+        return [self.model(x).argmax(1) for x, _ in loader]
+
+    def fit(self, train_loader, val_loader, epochs):
+        for epoch in range(epochs):
+            for x, y in train_loader:
+                self.optimizer.zero_grad()
+                F.cross_entropy(self.model(x), y).backward()  # TL407
+                self.optimizer.step()
+            self.validate(val_loader)
+```
+
+```py bad file=scoring.py
+import torch
+
+
+@torch.no_grad()
+def evaluate(model, loader):
+    model.eval()
+    return [model(x).argmax(1) for x, _ in loader]
+```
+
+```py bad file=train.py
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from scoring import evaluate
+
+
+def main(train_loader, val_loader):
+    model = nn.Sequential(nn.Linear(20, 64), nn.Dropout(0.5), nn.ReLU(), nn.Linear(64, 5))
+    optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
+    for step, (x, y) in enumerate(train_loader):
+        loss = F.cross_entropy(model(x), y)  # TL407
+        loss.backward()
+        optimizer.step()
+        optimizer.zero_grad()
+        if step % 100 == 0:
+            evaluate(model, val_loader)
+```
+
+```py good
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from data import train_loader, val_x
+
+model = nn.Sequential(nn.Linear(20, 64), nn.BatchNorm1d(64), nn.ReLU(), nn.Linear(64, 5))
+optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
+for epoch in range(10):
+    model.train()
+    for x, y in train_loader:
+        optimizer.zero_grad()
+        loss = F.cross_entropy(model(x), y)
+        loss.backward()
+        optimizer.step()
+    model.eval()
+    with torch.no_grad():
+        print(model(val_x).argmax(1))
+```
+
+```py good file=scoring.py
+import torch
+
+
+@torch.no_grad()
+def evaluate(model, loader):
+    was_training = model.training
+    model.eval()
+    outputs = [model(x).argmax(1) for x, _ in loader]
+    model.train(was_training)
+    return outputs
+```
+
+```py good file=train.py
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from scoring import evaluate
+
+
+def main(train_loader, val_loader):
+    model = nn.Sequential(nn.Linear(20, 64), nn.Dropout(0.5), nn.ReLU(), nn.Linear(64, 5))
+    optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
+    for step, (x, y) in enumerate(train_loader):
+        loss = F.cross_entropy(model(x), y)
+        loss.backward()
+        optimizer.step()
+        optimizer.zero_grad()
+        if step % 100 == 0:
+            evaluate(model, val_loader)
+```
+
+An averaged copy is another model; it may stay in evaluation mode for good:
+
+```py good
+import copy
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+
+def main(loader, val_x):
+    model = nn.Sequential(nn.Linear(20, 64), nn.Dropout(0.5), nn.ReLU(), nn.Linear(64, 5))
+    average = copy.deepcopy(model)
+    optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
+    for x, y in loader:
+        optimizer.zero_grad()
+        F.cross_entropy(model(x), y).backward()
+        optimizer.step()
+        average.eval()
+        with torch.no_grad():
+            print(average(val_x).argmax(1))
+```
+
+## When it is fine
+
+Fine-tuning with frozen BatchNorm on purpose (only the BatchNorm layers are put in evaluation mode); a model without
+a layer that knows two modes; validation that restores the mode it found.
+
+## Not seen
+
+Models whose mode is changed by code that cannot be followed. A pretrained model that arrives in evaluation mode and is
+never put in training mode is another mistake, and not reported here.
+
+## Fix safety
+
+Unsafe: from the second epoch on training uses dropout and batch statistics again.
+
+## References
+
+- https://docs.pytorch.org/docs/stable/generated/torch.nn.Module.html#torch.nn.Module.train
+"""
+
+from __future__ import annotations
+
+from torchlint.api import Category, Evidence, Findings, Measured, Module, rule
+
+
+@rule("TL407", "train-mode-not-restored", Category.CORRECTNESS, since="0.1", triggers=("eval",))
+def check(module: Module) -> Findings:
+    yield from ()
+
+
+def evidence() -> Evidence:
+    """Thirty epochs of six batches with a validation after each, with and without `train()` at the head."""
+    import torch
+    from torch import nn
+    from torch.nn import functional as F
+
+    generator = torch.Generator().manual_seed(0)
+    weights = torch.randn(20, 5, generator=generator)
+    inputs = torch.randn(1024, 20, generator=generator)
+    labels = (inputs @ weights + 0.5 * torch.randn(1024, 5, generator=generator)).argmax(1)
+    inputs = inputs * 3 + 1
+    test, wanted = inputs[768:], labels[768:]
+
+    def train(*, restore: bool) -> tuple[float, list[float]]:
+        torch.manual_seed(0)
+        model = nn.Sequential(nn.Linear(20, 64), nn.BatchNorm1d(64), nn.ReLU(), nn.Dropout(0.5), nn.Linear(64, 5))
+        optimizer = torch.optim.Adam(model.parameters(), lr=1e-2)
+        losses = []
+        for _ in range(30):
+            if restore:
+                model.train()
+            for i in range(0, 768, 128):
+                optimizer.zero_grad()
+                F.cross_entropy(model(inputs[i : i + 128]), labels[i : i + 128]).backward()
+                optimizer.step()
+            model.eval()
+            with torch.no_grad():
+                losses.append(float(F.cross_entropy(model(test), wanted)))
+        return float(model[1].num_batches_tracked), losses
+
+    bad_batches, bad_losses = train(restore=False)
+    good_batches, good_losses = train(restore=True)
+    return Evidence(
+        "from the second epoch on dropout is off and BatchNorm learns nothing; the validation loss ends higher",
+        (
+            Measured("batches seen by BatchNorm in 30 epochs of 6", bad_batches, good_batches),
+            Measured("validation loss", bad_losses[-1], good_losses[-1], "", bad_losses, good_losses, "epoch"),
+        ),
+        holds=bad_batches == 6 and good_batches == 180 and bad_losses[-1] > 1.1 * good_losses[-1],
+    )

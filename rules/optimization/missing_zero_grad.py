@@ -1,0 +1,284 @@
+"""Every step adds in the gradients of all earlier batches when nothing clears them.
+
+`backward()` adds to `.grad`, it never replaces it. Without `zero_grad()` the fiftieth step follows the sum of fifty
+gradients, most of them taken at weights that are long gone. The loss falls for a while before it stalls or blows up,
+so the run looks like a bad learning rate: in the experiment below the last gradient is 44 times too long and the loss
+ends at 14.1 instead of 0.21.
+
+```py bad
+import torch
+from torch import nn
+from torch.nn import functional as F
+from torch.utils.data import DataLoader
+
+from data import train_set
+
+model = nn.Sequential(nn.Linear(20, 64), nn.ReLU(), nn.Linear(64, 5))
+optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+for epoch in range(10):
+    for x, y in DataLoader(train_set, batch_size=64, shuffle=True):
+        loss = F.cross_entropy(model(x), y)
+        loss.backward()
+        optimizer.step()  # TL101
+```
+
+```py fixed
+import torch
+from torch import nn
+from torch.nn import functional as F
+from torch.utils.data import DataLoader
+
+from data import train_set
+
+model = nn.Sequential(nn.Linear(20, 64), nn.ReLU(), nn.Linear(64, 5))
+optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+for epoch in range(10):
+    for x, y in DataLoader(train_set, batch_size=64, shuffle=True):
+        optimizer.zero_grad()
+        loss = F.cross_entropy(model(x), y)
+        loss.backward()
+        optimizer.step()
+```
+
+Clearing once per epoch is not enough, wherever the loops stand:
+
+```py bad
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+
+def train_one_epoch(model, loader, optimizer):
+    model.train()
+    for x, y in loader:
+        loss = F.cross_entropy(model(x), y)
+        loss.backward()
+        optimizer.step()  # TL101
+
+
+def main(loader):
+    model = nn.Sequential(nn.Linear(20, 64), nn.ReLU(), nn.Linear(64, 5))
+    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3)
+    for epoch in range(10):
+        optimizer.zero_grad()
+        train_one_epoch(model, loader, optimizer)
+```
+
+```py bad
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+
+class Trainer:
+    def __init__(self, model: nn.Module, loader):
+        self.model = model
+        self.loader = loader
+        self.optimizer = torch.optim.Adam(self.model.parameters(), lr=1e-3)
+
+    def train_step(self, x, y):
+        loss = F.mse_loss(self.model(x), y)
+        loss.backward()
+        self.optimizer.step()  # TL101
+
+    def fit(self, epochs):
+        self.model.train()
+        for epoch in range(epochs):
+            for x, y in self.loader:
+                self.train_step(x, y)
+```
+
+```py bad file=update.py
+def apply_update(loss, optimizer):
+    loss.backward()
+    optimizer.step()
+```
+
+```py bad file=train.py
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from update import apply_update
+
+
+def train(loader):
+    model = nn.Linear(20, 5)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    for x, y in loader:
+        loss = F.cross_entropy(model(x), y)
+        apply_update(loss, optimizer)  # TL101
+```
+
+```py good
+import torch
+from torch import nn
+from torch.nn import functional as F
+from torch.utils.data import DataLoader
+
+from data import train_set
+
+model = nn.Sequential(nn.Linear(20, 64), nn.ReLU(), nn.Linear(64, 5))
+optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+for epoch in range(10):
+    for x, y in DataLoader(train_set, batch_size=64, shuffle=True):
+        loss = F.cross_entropy(model(x), y)
+        loss.backward()
+        optimizer.step()
+        optimizer.zero_grad(set_to_none=True)
+```
+
+```py good
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+
+def train(loader, accumulate=4):
+    model = nn.Sequential(nn.Linear(20, 64), nn.ReLU(), nn.Linear(64, 5))
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    optimizer.zero_grad()
+    for i, (x, y) in enumerate(loader):
+        loss = F.cross_entropy(model(x), y) / accumulate
+        loss.backward()
+        if (i + 1) % accumulate == 0:
+            optimizer.step()
+            optimizer.zero_grad()
+```
+
+```py good
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+
+class Trainer:
+    def __init__(self, model: nn.Module, loader):
+        self.model = model
+        self.loader = loader
+        self.optimizer = torch.optim.Adam(self.model.parameters(), lr=1e-3)
+
+    def clear(self):
+        for p in self.model.parameters():
+            p.grad = None
+
+    def fit(self, epochs):
+        self.model.train()
+        for epoch in range(epochs):
+            for x, y in self.loader:
+                self.clear()
+                F.mse_loss(self.model(x), y).backward()
+                self.optimizer.step()
+```
+
+```py good
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+
+def fit(model: nn.Module, x, y):
+    optimizer = torch.optim.LBFGS(model.parameters(), lr=1.0, max_iter=20)
+
+    def closure():
+        optimizer.zero_grad()
+        loss = F.mse_loss(model(x), y)
+        loss.backward()
+        return loss
+
+    for _ in range(10):
+        optimizer.step(closure)
+```
+
+```py good file=update.py
+def apply_update(loss, optimizer, model):
+    model.zero_grad()
+    loss.backward()
+    optimizer.step()
+```
+
+```py good file=train.py
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from update import apply_update
+
+
+def train(loader):
+    model = nn.Linear(20, 5)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    for x, y in loader:
+        loss = F.cross_entropy(model(x), y)
+        apply_update(loss, optimizer, model)
+```
+
+## When it is fine
+
+Accumulating over several batches is fine as long as the gradients are cleared after the step. Clearing through the
+model, through `p.grad = None`, inside a closure or at the end of the body all counts. Loops whose optimizer is built
+anew for every item, gradients written by hand (`p.grad = ...`), optimizers that clear by themselves and frameworks
+that own the step (Lightning, Accelerate, DeepSpeed, Ignite, `dist_autograd`) are left alone.
+
+## Not seen
+
+An optimizer that comes out of a configuration object or a factory outside the project, and a step inside a callback.
+
+## Fix safety
+
+Unsafe: training changes, as it should. The learning rate may have been tuned to the summed gradients.
+
+## References
+
+- https://docs.pytorch.org/docs/stable/generated/torch.optim.Optimizer.zero_grad.html
+- https://docs.pytorch.org/tutorials/recipes/recipes/zeroing_out_gradients.html
+"""
+
+from __future__ import annotations
+
+from torchlint.api import Category, Evidence, Findings, Measured, Module, rule
+
+
+@rule("TL101", "missing-zero-grad", Category.CORRECTNESS, since="0.1", triggers=("step",))
+def check(module: Module) -> Findings:
+    yield from ()
+
+
+def evidence() -> Evidence:
+    """Fifty SGD steps of a small classifier on eight fixed batches, with and without clearing."""
+    import torch
+    from torch import nn
+    from torch.nn import functional as F
+
+    generator = torch.Generator().manual_seed(0)
+    weights = torch.randn(20, 5, generator=generator)
+    inputs = torch.randn(512, 20, generator=generator)
+    targets = (inputs @ weights).argmax(1)
+
+    def train(*, clear: bool) -> tuple[list[float], list[float]]:
+        torch.manual_seed(0)
+        model = nn.Sequential(nn.Linear(20, 64), nn.ReLU(), nn.Linear(64, 5))
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.5)
+        norms, losses = [], []
+        for step in range(50):
+            if clear:
+                optimizer.zero_grad()
+            batch = slice(step % 8 * 64, step % 8 * 64 + 64)
+            F.cross_entropy(model(inputs[batch]), targets[batch]).backward()
+            gradients = [p.grad for p in model.parameters() if p.grad is not None]
+            norms.append(float(torch.linalg.vector_norm(torch.cat([g.flatten() for g in gradients]))))
+            optimizer.step()
+            with torch.no_grad():
+                losses.append(float(F.cross_entropy(model(inputs), targets)))
+        return norms, losses
+
+    bad_norms, bad_losses = train(clear=False)
+    good_norms, good_losses = train(clear=True)
+    return Evidence(
+        "without `zero_grad()` the gradient grows with every step and the loss does not come down",
+        (
+            Measured("gradient norm at step 50", bad_norms[-1], good_norms[-1], "", bad_norms, good_norms),
+            Measured("training loss after 50 steps", bad_losses[-1], good_losses[-1], "", bad_losses, good_losses),
+        ),
+        holds=bad_norms[-1] > 10 * good_norms[-1] and bad_losses[-1] > 10 * good_losses[-1],
+    )

