@@ -1,0 +1,283 @@
+"""Comments that suppress findings, and findings about those comments.
+
+    optimizer.step()  # torchlint: ignore[missing-zero-grad] gradients accumulate over 4 batches
+    # torchlint: ignore[missing-zero-grad, TL603] alone on its line: the next statement, with everything inside it
+    # torchlint: file-ignore[host-sync-in-step] the whole file
+
+A comment on any line of a statement covers the statement; on a line of a block's header it covers the header.
+"""
+
+from __future__ import annotations
+
+import ast
+import io
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from typing import NamedTuple
+
+from torchlint import hygiene
+from torchlint.findings import Finding, Fix, Place, Span, Verb
+from torchlint.rule import Rule
+from torchlint.settings import nearest
+
+MARKER = "torchlint:"
+_DIRECTIVE = re.compile(r"#\s*torchlint:\s*([\w-]+)\s*(?:\[([^\]\n]*)\])?\s*([^#\n]*)")
+_WORD = re.compile(r"[^\s,]+")
+_KINDS = ("ignore", "file-ignore")
+
+
+class _Comment(NamedTuple):
+    """A comment as the tokenizer gives it: its line, its column in code points, its text, and whether it is alone."""
+
+    line: int
+    column: int
+    text: str
+    alone: bool
+
+
+class Entry(NamedTuple):
+    """One name in one suppression comment, and the lines that it covers."""
+
+    word: str
+    rule: Rule | None
+    first: int
+    last: int
+    reason: str
+    place: Span  # of the name
+    comment: Span  # of the directive, up to the next directive or the end of the line
+    only: bool  # whether the directive names nothing else
+
+    def covers(self, finding: Finding) -> bool:
+        """Whether the finding is one that this entry suppresses."""
+        return (
+            self.rule is not None
+            and self.rule.code == finding.code
+            and self.first <= finding.place.span.line <= self.last
+        )
+
+
+class Suppressions(NamedTuple):
+    """All suppression entries of a file, and the findings about comments that cannot be understood."""
+
+    entries: tuple[Entry, ...]
+    mistakes: tuple[Finding, ...]
+
+
+NONE = Suppressions((), ())
+
+
+def read(path: str, text: str, tree: ast.Module, known: Mapping[str, Rule]) -> Suppressions:
+    """The suppression comments of a file; `tree` is its syntax tree."""
+    if MARKER not in text:
+        return NONE
+    lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+    comments = list(_comments("\n".join(lines), lines))
+    if not comments:
+        return NONE
+    extents = _Extents(tree)
+    entries: list[Entry] = []
+    mistakes: list[Finding] = []
+    for comment in comments:
+        for entry, mistake in _understood(path, comment, lines, extents, known):
+            if entry is not None:
+                entries.append(entry)
+            if mistake is not None:
+                mistakes.append(mistake)
+    return Suppressions(tuple(entries), tuple(mistakes))
+
+
+def apply(
+    path: str, findings: Iterable[Finding], suppressions: Suppressions, judged: frozenset[str], complete: bool
+) -> tuple[list[Finding], list[tuple[Finding, str]]]:
+    """The findings that are left, with those about the comments, and the suppressed ones with their reasons.
+
+    `judged` are the codes of the rules that have run on the file without a crash: only their comments can be unused. A
+    file that is not `complete` (it does not parse) has no unused comments.
+    """
+    left: list[Finding] = []
+    suppressed: list[tuple[Finding, str]] = []
+    used: set[int] = set()
+
+    def judge(finding: Finding) -> None:
+        covering = [i for i, entry in enumerate(suppressions.entries) if entry.covers(finding)]
+        used.update(covering)
+        if covering:
+            suppressed.append((finding, suppressions.entries[covering[0]].reason))
+        else:
+            left.append(finding)
+
+    for finding in findings:
+        judge(finding)
+    for mistake in suppressions.mistakes:
+        if mistake.code in judged:
+            judge(mistake)
+    if complete and hygiene.UNUSED_IGNORE.code in judged:
+        for number, entry in enumerate(suppressions.entries):
+            rule = entry.rule
+            if number not in used and rule is not None and rule.code in judged and rule.code not in _ABOUT_COMMENTS:
+                judge(_unused(path, entry))
+    return left, suppressed
+
+
+_ABOUT_COMMENTS = (
+    hygiene.UNUSED_IGNORE.code,
+    hygiene.IGNORE_WITHOUT_REASON.code,
+    hygiene.UNKNOWN_RULE_IN_IGNORE.code,
+)
+
+
+def _comments(text: str, lines: list[str]) -> Iterator[_Comment]:
+    """Comments that contain the marker; strings that contain it are none."""
+    import tokenize
+
+    reached = 0
+    try:
+        for token in tokenize.generate_tokens(io.StringIO(text).readline):
+            reached = token.start[0]
+            if token.type == tokenize.COMMENT and MARKER in token.string:
+                line, column = token.start
+                yield _Comment(line, column, token.string, not lines[line - 1][:column].strip())
+    except (tokenize.TokenError, SyntaxError, RecursionError):
+        for number in range(reached + 1, len(lines) + 1):
+            line_text = lines[number - 1]
+            column = line_text.find("#")
+            if column >= 0 and MARKER in line_text[column:] and not _quoted(line_text[:column]):
+                yield _Comment(number, column, line_text[column:], not line_text[:column].strip())
+
+
+def _quoted(before: str) -> bool:
+    return before.count('"') % 2 == 1 or before.count("'") % 2 == 1
+
+
+def _understood(
+    path: str, comment: _Comment, lines: list[str], extents: _Extents, known: Mapping[str, Rule]
+) -> Iterator[tuple[Entry | None, Finding | None]]:
+    line = lines[comment.line - 1]
+
+    def span(start: int, end: int) -> Span:
+        begin = comment.column + start
+        return Span(
+            comment.line,
+            len(line[:begin].encode(errors="replace")),
+            comment.line,
+            len(line[: comment.column + end].encode(errors="replace")),
+        )
+
+    for found in _DIRECTIVE.finditer(comment.text):
+        whole = span(found.start(), len(comment.text[: found.end()].rstrip()))
+        kind, names, reason = found.group(1), found.group(2), found.group(3).strip()
+        if kind not in _KINDS:
+            message = f"`torchlint: {kind}` is no way to suppress a finding{nearest(kind, _KINDS)}"
+            yield None, _about(path, hygiene.UNKNOWN_RULE_IN_IGNORE, whole, message)
+            continue
+        words = list(_WORD.finditer(names or ""))
+        if not words:
+            message = f"`torchlint: {kind}` names no rule; write its name in brackets, as in `{kind}[TL101]`"
+            yield None, _about(path, hygiene.UNKNOWN_RULE_IN_IGNORE, whole, message)
+            continue
+        first, last = (1, len(lines)) if kind == "file-ignore" else extents.covered(comment.line, comment.alone)
+        offset = found.start(2)
+        for word in words:
+            rule = known.get(word.group())
+            place = span(offset + word.start(), offset + word.end())
+            yield Entry(word.group(), rule, first, last, reason, place, whole, len(words) == 1), None
+            if rule is None:
+                message = f"`{word.group()}` is the name of no rule{nearest(word.group(), known)}"
+                yield None, _about(path, hygiene.UNKNOWN_RULE_IN_IGNORE, place, message)
+        if not reason:
+            message = f"`{kind}[{(names or '').strip()}]` gives no reason"
+            yield None, _about(path, hygiene.IGNORE_WITHOUT_REASON, whole, message)
+
+
+def _about(path: str, rule: Rule, span: Span, message: str, fixes: tuple[Fix, ...] = ()) -> Finding:
+    return Finding(rule.code, rule.name, Place(path, span), message, fixes=fixes)
+
+
+def _unused(path: str, entry: Entry) -> Finding:
+    title = "Remove the comment" if entry.only else f"Remove `{entry.word}` from the comment"
+    fix = Fix.safe(title, Verb("uncomment", entry.comment if entry.only else entry.place))
+    return _about(
+        path,
+        hygiene.UNUSED_IGNORE,
+        entry.place,
+        f"`{entry.word}` finds nothing that this comment could suppress",
+        (fix,),
+    )
+
+
+def uncomment(line: str, start: int, end: int) -> tuple[int, int, str]:
+    """What to replace in a line so that a dead directive, or one dead name of a directive, is gone.
+
+    Args:
+        line: the line without its line end.
+        start: where the directive (it begins with `#`) or the name begins, in code points.
+        end: where it ends.
+
+    Returns:
+        The range to replace and the new text. If that leaves the line blank, the caller removes the line.
+    """
+    if line[start : start + 1] == "#":
+        if line[end:].strip():
+            return start, len(line) - len(line[end:].lstrip()), ""
+        return len(line[:start].rstrip()), len(line), ""
+    after = re.compile(r"\s*,\s*").match(line, end)
+    if after:
+        return start, after.end(), ""
+    before = re.compile(r"\s*,\s*$").search(line[:start])
+    return (before.start() if before else start), end, ""
+
+
+class _Extents:
+    """The lines of the statements of a file."""
+
+    def __init__(self, tree: ast.Module) -> None:
+        self._inner: dict[
+            int, tuple[int, int]
+        ] = {}  # line -> first and last line of the simple statement or the header
+        self._whole: dict[int, int] = {}  # first line of a statement -> its last line, with everything inside it
+        todo: list[ast.AST] = [tree]
+        while todo:
+            node = todo.pop()
+            for child in ast.iter_child_nodes(node):
+                if isinstance(child, ast.stmt):
+                    self._add(child)
+                if not isinstance(child, ast.expr):
+                    todo.append(child)
+        self._starts = sorted(self._whole)
+
+    def _add(self, statement: ast.stmt) -> None:
+        decorators = getattr(statement, "decorator_list", None) or ()
+        first = min([statement.lineno, *(decorator.lineno for decorator in decorators)])
+        last = statement.end_lineno or statement.lineno
+        self._whole[first] = max(last, self._whole.get(first, 0))
+        if getattr(statement, "body", None) or getattr(statement, "cases", None):
+            last = _header_end(statement)
+        for line in range(first, last + 1):
+            self._inner[line] = (first, last)
+
+    def covered(self, line: int, alone: bool) -> tuple[int, int]:
+        """The lines that a comment on `line` covers."""
+        around = self._inner.get(line)
+        if around is not None and (not alone or around[0] < line):
+            return around
+        if not alone:
+            return line, line
+        import bisect
+
+        at = bisect.bisect_right(self._starts, line)
+        if at == len(self._starts):
+            return line, line
+        start = self._starts[at]
+        return line, self._whole[start]
+
+
+def _header_end(block: ast.stmt) -> int:
+    """The last line on which the header of a block has an expression."""
+    last = block.lineno
+    for name, value in ast.iter_fields(block):
+        if name in ("body", "orelse", "finalbody", "handlers", "cases", "decorator_list"):
+            continue
+        for node in value if isinstance(value, list) else (value,):
+            if isinstance(node, ast.AST):
+                last = max([last, *(getattr(inner, "end_lineno", None) or 0 for inner in ast.walk(node))])
+    return last
