@@ -205,28 +205,6 @@ def _unused(path: str, entry: Entry) -> Finding:
     )
 
 
-def uncomment(line: str, start: int, end: int) -> tuple[int, int, str]:
-    """What to replace in a line so that a dead directive, or one dead name of a directive, is gone.
-
-    Args:
-        line: the line without its line end.
-        start: where the directive (it begins with `#`) or the name begins, in code points.
-        end: where it ends.
-
-    Returns:
-        The range to replace and the new text. If that leaves the line blank, the caller removes the line.
-    """
-    if line[start : start + 1] == "#":
-        if line[end:].strip():
-            return start, len(line) - len(line[end:].lstrip()), ""
-        return len(line[:start].rstrip()), len(line), ""
-    after = re.compile(r"\s*,\s*").match(line, end)
-    if after:
-        return start, after.end(), ""
-    before = re.compile(r"\s*,\s*$").search(line[:start])
-    return (before.start() if before else start), end, ""
-
-
 class _Extents:
     """The lines of the statements of a file."""
 

@@ -35,6 +35,10 @@ def edits_of(text: str, fix: Fix) -> list[TextEdit] | None:
     `text` is the file without a byte order mark. `None`: this fix cannot be made faithfully here (a comment would be lost,
     the code has a form that the verb does not handle, the result would not parse, libcst is missing).
     """
+    if fix.verbs and all(verb.kind == "uncomment" for verb in fix.verbs):
+        from torchlint.fixes.comments import uncommented
+
+        return uncommented(text, fix)
     if not available():
         return None
     from torchlint.fixes.edits import edits_of as compute
