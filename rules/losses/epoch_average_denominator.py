@@ -1,0 +1,143 @@
+"""The epoch's average divides by the wrong count and depends on the batch size.
+
+A sum of batch means has to be divided by the number of batches, `len(loader)`; a sum over samples by the number of samples,
+`len(loader.dataset)`. Crossed, the number is wrong by about the batch size: in the evidence an average loss of 1.0 is reported
+as 0.016 or as 62.5. It still falls from epoch to epoch, but early stopping thresholds, plateau schedules and every comparison
+with a run of another batch size are off.
+
+```py bad
+import torch
+from torch import nn
+from torch.utils.data import DataLoader
+
+
+def train_one_epoch(model: nn.Module, loader: DataLoader, optimizer: torch.optim.Optimizer) -> float:
+    criterion = nn.CrossEntropyLoss()
+    running = 0.0
+    model.train()
+    for x, y in loader:
+        optimizer.zero_grad()
+        loss = criterion(model(x), y)
+        loss.backward()
+        optimizer.step()
+        running += loss.item()
+    return running / len(loader.dataset)  # TL211
+```
+
+```py fixed
+import torch
+from torch import nn
+from torch.utils.data import DataLoader
+
+
+def train_one_epoch(model: nn.Module, loader: DataLoader, optimizer: torch.optim.Optimizer) -> float:
+    criterion = nn.CrossEntropyLoss()
+    running = 0.0
+    model.train()
+    for x, y in loader:
+        optimizer.zero_grad()
+        loss = criterion(model(x), y)
+        loss.backward()
+        optimizer.step()
+        running += loss.item()
+    return running / len(loader)
+```
+
+```py bad
+import torch
+import torch.nn.functional as F
+from torch.utils.data import DataLoader
+
+
+def evaluate(model, dataset):
+    loader = DataLoader(dataset, batch_size=64)
+    total, correct = 0.0, 0
+    model.eval()
+    with torch.no_grad():
+        for x, y in loader:
+            logits = model(x)
+            total += F.cross_entropy(logits, y).item() * x.size(0)
+            correct += (logits.argmax(dim=1) == y).sum().item()
+    print(f"loss {total / len(loader):.3f}")  # TL211
+    return correct / len(dataset)
+```
+
+```py good
+import torch
+import torch.nn.functional as F
+
+
+def evaluate(model, loader):
+    total, correct = 0.0, 0
+    model.eval()
+    with torch.no_grad():
+        for x, y in loader:
+            logits = model(x)
+            total += F.cross_entropy(logits, y, reduction="sum").item()
+            correct += (logits.argmax(dim=1) == y).sum().item()
+    return total / len(loader.dataset), correct / len(loader.dataset)
+```
+
+```py good
+import torch
+from torch import nn
+
+
+def evaluate(model, loader):
+    criterion = nn.CrossEntropyLoss()
+    total = 0.0
+    model.eval()
+    with torch.no_grad():
+        for x, y in loader:
+            total += criterion(model(x), y).item()
+    return total / len(loader)
+```
+
+## When it is fine
+
+The batch size is one. An uneven last batch makes a mean of batch means slightly wrong as well; that is not reported.
+
+## Not seen
+
+Accumulators in meter objects, and divisors whose type is not known: a name like `train_data` says nothing about whether it
+is a dataset or a loader.
+
+## Fix safety
+
+The reported number changes by about the batch size, so it cannot be compared with numbers reported earlier.
+
+## References
+
+- https://docs.pytorch.org/docs/stable/data.html
+"""
+
+from torchlint.api import Category, Evidence, Findings, Measured, Module, rule
+
+
+@rule("TL211", "epoch-average-denominator", Category.SUSPICIOUS, since="0.1")
+def check(module: Module) -> Findings:
+    yield from ()
+
+
+def evidence() -> Evidence:
+    """1,000 samples whose loss is exactly 1, in batches of 64, averaged over the epoch in four ways."""
+    import torch
+    from torch.nn import functional as F
+    from torch.utils.data import DataLoader
+
+    loader = DataLoader(torch.ones(1000), batch_size=64)  # type: ignore[arg-type]
+    means, sums = 0.0, 0.0
+    for x in loader:
+        loss = F.mse_loss(torch.zeros_like(x), x).item()
+        means += loss
+        sums += loss * len(x)
+    samples, batches = 1000, len(loader)
+    return Evidence(
+        f"an average of 1 is reported as {means / samples:.3f} (batch means over samples) or as {sums / batches:.1f} "
+        "(sums over batches)",
+        (
+            Measured("batch means", bad=means / samples, good=means / batches),
+            Measured("sample sums", bad=sums / batches, good=sums / samples),
+        ),
+        holds=abs(means / batches - 1) < 1e-6 and abs(sums / samples - 1) < 1e-6 and sums / batches > 60 > means,
+    )
