@@ -1,0 +1,21 @@
+"""The settings of the three programs."""
+
+from dataclasses import dataclass
+
+import torch
+
+
+@dataclass
+class Config:
+    vocabulary: int = 200
+    topics: int = 4
+    length: int = 24
+    width: int = 64
+    heads: int = 4
+    layers: int = 2
+    batch_size: int = 64
+    epochs: int = 6
+    lr: float = 1e-3
+    workers: int = 2
+    seed: int = 0
+    device: str = "cuda" if torch.cuda.is_available() else "cpu"

