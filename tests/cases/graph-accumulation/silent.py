@@ -1,0 +1,85 @@
+"""Sums of losses that hold no graph, or whose graph is wanted."""
+
+import torch
+import torch.nn.functional as F
+
+
+def detached(model, loader, optimizer):
+    model.train()
+    total = 0.0
+    for x, y in loader:
+        loss = F.mse_loss(model(x), y)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        total += loss.item() * x.size(0)
+    return total
+
+
+def one_backward_for_all(models, x, y):
+    total = 0
+    for model in models:
+        total += F.mse_loss(model(x), y)
+    total.backward()
+
+
+def window(model, loader, optimizer):
+    optimizer.zero_grad()
+    loss = 0
+    for step, (x, y) in enumerate(loader):
+        loss = loss + F.mse_loss(model(x), y)
+        if (step + 1) % 4 == 0:
+            loss.backward()
+            optimizer.step()
+            optimizer.zero_grad()
+            loss = 0
+
+
+def returned(model, views, y):
+    losses = []
+    for view in views:
+        losses.append(F.mse_loss(model(view), y))
+    return losses
+
+
+def rebound(model, loader, optimizer):
+    total = 0.0
+    for x, y in loader:
+        loss = F.mse_loss(model(x), y)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        loss = float(loss)
+        total += loss
+    return total
+
+
+@torch.inference_mode()
+def evaluate(model, loader):
+    model.eval()
+    total, outputs = 0.0, []
+    for x, y in loader:
+        out = model(x)
+        outputs.append(out)
+        total += F.mse_loss(out, y)
+    return total, torch.cat(outputs)
+
+
+def guarded(model, loader):
+    model.eval()
+    total = 0.0
+    with torch.no_grad():
+        for x, y in loader:
+            total += F.mse_loss(model(x), y)
+    return total
+
+
+def reset_each_step(model, loader, optimizer):
+    for x, y in loader:
+        total = 0.0
+        loss = F.mse_loss(model(x), y)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        total += loss
+        print(float(total))
