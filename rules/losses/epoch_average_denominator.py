@@ -1,9 +1,9 @@
 """The epoch's average divides by the wrong count and depends on the batch size.
 
-A sum of batch means has to be divided by the number of batches, `len(loader)`; a sum over samples by the number of samples,
-`len(loader.dataset)`. Crossed, the number is wrong by about the batch size: in the evidence an average loss of 1.0 is reported
-as 0.016 or as 62.5. It still falls from epoch to epoch, but early stopping thresholds, plateau schedules and every comparison
-with a run of another batch size are off.
+A sum of batch means has to be divided by the number of batches, `len(loader)`; a sum over samples by the number of
+samples, `len(loader.dataset)`. Crossed, the number is wrong by about the batch size: in the evidence an average loss
+of 1.0 is reported as 0.016 or as 62.5. It still falls from epoch to epoch, but early stopping thresholds, plateau
+schedules and every comparison with a run of another batch size are off.
 
 ```py bad
 import torch
@@ -99,8 +99,8 @@ The batch size is one. An uneven last batch makes a mean of batch means slightly
 
 ## Not seen
 
-Accumulators in meter objects, and divisors whose type is not known: a name like `train_data` says nothing about whether it
-is a dataset or a loader.
+Accumulators in meter objects, and divisors whose type is not known: a name like `train_data` says nothing about
+whether it is a dataset or a loader.
 
 ## Fix safety
 

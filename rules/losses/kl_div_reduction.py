@@ -1,9 +1,9 @@
 """The default reduction of `kl_div` divides by the classes too and shrinks the divergence.
 
-`F.kl_div` and `nn.KLDivLoss` average over every element of the input, and not over the batch: with 100 classes the value
-and its gradient are 100 times smaller than the divergence that the formula means, and a weight that was tuned on them
-depends on the number of classes. `reduction="batchmean"` divides by the batch alone. Torch warns once, on standard error,
-at the first call.
+`F.kl_div` and `nn.KLDivLoss` average over every element of the input, and not over the batch: with 100 classes the
+value and its gradient are 100 times smaller than the divergence that the formula means, and a weight that was tuned
+on them depends on the number of classes. `reduction="batchmean"` divides by the batch alone. Torch warns once, on
+standard error, at the first call.
 
 ```py bad
 import torch.nn.functional as F
@@ -82,13 +82,13 @@ The mean over all elements is multiplied by the number of classes again, or only
 
 ## Not seen
 
-Inputs of more than two dimensions are reported like any other, but `batchmean` divides by the first dimension alone: for a
-batch of sequences, sum over the classes and average over the tokens yourself.
+Inputs of more than two dimensions are reported like any other, but `batchmean` divides by the first dimension alone:
+for a batch of sequences, sum over the classes and average over the tokens yourself.
 
 ## Fix safety
 
-The value and its gradient grow by the number of classes (by all dimensions after the first). A weight in front of the term
-that was tuned with the old reduction has to be tuned again.
+The value and its gradient grow by the number of classes (by all dimensions after the first). A weight in front of the
+term that was tuned with the old reduction has to be tuned again.
 
 ## References
 

@@ -1,8 +1,8 @@
 """Dividing a mean loss by the batch size again makes the gradient as many times too small.
 
 `reduction="mean"` is the default of every loss in `torch.nn`; it has divided by the batch already. A second division
-shrinks the gradient by the batch size (64 times in the evidence, where the loss stays at 1.40 instead of 0.02 after the same
-100 steps). The model learns, just slowly, and the learning rate gets the blame.
+shrinks the gradient by the batch size (64 times in the evidence, where the loss stays at 1.40 instead of 0.02 after
+the same 100 steps). The model learns, just slowly, and the learning rate gets the blame.
 
 ```py bad
 import torch

@@ -1,8 +1,8 @@
 """Padding counts as a class: the loss falls because predicting padding is easy.
 
-Cross-entropy averages over every target, padded ones too, unless `ignore_index` names the padding. In the evidence 86 % of
-the targets are padding: the reported loss looks far better than it is (0.39 for 1.37), while on the real tokens the model
-is worse (2.34 for 1.30), because most of its gradient went into repeating the padding symbol.
+Cross-entropy averages over every target, padded ones too, unless `ignore_index` names the padding. In the evidence 86
+% of the targets are padding: the reported loss looks far better than it is (0.39 for 1.37), while on the real tokens
+the model is worse (2.34 for 1.30), because most of its gradient went into repeating the padding symbol.
 
 ```py bad
 import torch
@@ -167,8 +167,8 @@ def next_token_loss(model, data, block=128):
 
 ## When it is fine
 
-The padding symbol is also the end symbol and has to be learned once per sequence; the loss is masked afterwards; sequences
-have one length and are never padded.
+The padding symbol is also the end symbol and has to be learned once per sequence; the loss is masked afterwards;
+sequences have one length and are never padded.
 
 ## Not seen
 
@@ -193,7 +193,7 @@ def check(module: Module) -> Findings:
 
 
 def evidence() -> Evidence:
-    """A recurrent next-token model on padded sequences of 4 to 9 tokens in rows of 40, with and without `ignore_index`."""
+    """A recurrent model on sequences of 4 to 9 tokens padded to 40, with and without `ignore_index`."""
     import torch
     from torch import nn
 

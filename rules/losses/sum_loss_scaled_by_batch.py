@@ -1,8 +1,8 @@
-"""A summed loss multiplied by the batch size counts every sample as often as the batch is long.
+"""A summed loss multiplied by the batch size counts every sample many times.
 
-`loss.item() * x.size(0)` turns a batch *mean* back into a sum before it is added up. With `reduction="sum"` the loss is
-that sum already, and the reported average comes out too large by the batch size: 63 instead of 1 in the evidence. Curves
-of runs with different batch sizes can no longer be compared, and nothing looks broken.
+`loss.item() * x.size(0)` turns a batch *mean* back into a sum before it is added up. With `reduction="sum"` the loss
+is that sum already, and the reported average comes out too large by the batch size: 63 instead of 1 in the evidence.
+Curves of runs with different batch sizes can no longer be compared, and nothing looks broken.
 
 ```py bad
 import torch

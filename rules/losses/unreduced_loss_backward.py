@@ -1,7 +1,7 @@
 """A loss without reduction is one number per element, and `backward()` refuses it.
 
-`reduction="none"` keeps the loss of every sample, for weighting or mining. Sent backward as it is, it raises
-"grad can be implicitly created only for scalar outputs", at the first step, after the data has been loaded and the job has
+`reduction="none"` keeps the loss of every sample, for weighting or mining. Sent backward as it is, it raises "grad
+can be implicitly created only for scalar outputs", at the first step, after the data has been loaded and the job has
 waited in the queue. Only a batch of one single element passes.
 
 ```py bad
@@ -96,7 +96,8 @@ def train(model, loader):
 
 ## When it is fine
 
-`backward(gradient)` with a gradient of the loss's own shape says how to reduce it. Batches of one element pass as well.
+`backward(gradient)` with a gradient of the loss's own shape says how to reduce it. Batches of one element pass as
+well.
 
 ## Not seen
 

@@ -1,9 +1,10 @@
-"""Accumulating undivided losses makes the gradient as many times too large as there are micro-batches.
+"""Accumulated losses that are not divided make the gradient k times too large.
 
-Each loss is a mean over its micro-batch, and `backward()` adds. After `k` of them the gradient is `k` times that of one
-large batch (8.0 times in the evidence, for `k` = 8). With SGD that is a learning rate `k` times higher; with clipping
-almost every step is cut. Adam divides the scale out again, so its loss hardly moves (clipping and `eps` aside); there the
-finding is information only. The bug shows itself when somebody changes `k` and every tuned number is wrong.
+Each loss is a mean over its micro-batch, and `backward()` adds. After `k` of them the gradient is `k` times that of
+one large batch (8.0 times in the evidence, for `k` = 8). With SGD that is a learning rate `k` times higher; with
+clipping almost every step is cut. Adam divides the scale out again, so its loss hardly moves (clipping and `eps`
+aside); there the finding is information only. The bug shows itself when somebody changes `k` and every tuned number
+is wrong.
 
 ```py bad
 import torch
@@ -134,9 +135,9 @@ def train(model, optimizer, loader):
 
 ## When it is fine
 
-A sum-reduced loss that is normalised once, gradients that are divided before the step, several terms of one loss that are
-sent backward one by one on the same batch (a GAN's real and fake halves), Accelerate, DeepSpeed and Lightning, which divide
-by themselves.
+A sum-reduced loss that is normalised once, gradients that are divided before the step, several terms of one loss that
+are sent backward one by one on the same batch (a GAN's real and fake halves), Accelerate, DeepSpeed and Lightning,
+which divide by themselves.
 
 ## Not seen
 

@@ -1,13 +1,13 @@
 """A learning rate far outside its optimizer's range diverges or never leaves the start.
 
-Each optimizer has its own scale. Adam moves every weight by about the learning rate, whatever the gradient: 0.5 throws
-all weights away at the first step, 1e-8 is lost in rounding. A value copied from an SGD recipe, or a slipped exponent
-(`1e-8` for `1e-3`), raises nothing. In the evidence a small classifier trained by AdamW for 100 steps reaches 0.49 at
-1e-3, and stays at chance (1.6) or worse at 1e-8 and at 0.5 alike.
+Each optimizer has its own scale. Adam moves every weight by about the learning rate, whatever the gradient: 0.5
+throws all weights away at the first step, 1e-8 is lost in rounding. A value copied from an SGD recipe, or a slipped
+exponent (`1e-8` for `1e-3`), raises nothing. In the evidence a small classifier trained by AdamW for 100 steps
+reaches 0.49 at 1e-3, and stays at chance (1.6) or worse at 1e-8 and at 0.5 alike.
 
 The bands are wide on purpose; only values that no one trains a network of several layers with are reported: for Adam,
-AdamW, NAdam, RAdam, Adamax and RMSprop above 0.1 (above 0.03 if the model has attention) or below 1e-7, for SGD above 10
-or below 1e-7.
+AdamW, NAdam, RAdam, Adamax and RMSprop above 0.1 (above 0.03 if the model has attention) or below 1e-7, for SGD above
+10 or below 1e-7.
 
 ```py bad
 import torch
@@ -108,9 +108,9 @@ def train(loader, epochs):
 
 ## When it is fine
 
-A base rate that a schedule multiplies (Noam, `LambdaLR`), a rate that is written into `param_groups` later, optimising a
-tensor instead of a network, a linear model or a Gaussian process with a handful of parameters, and optimizers that set
-their own scale (Adafactor, Prodigy, D-Adaptation, schedule-free).
+A base rate that a schedule multiplies (Noam, `LambdaLR`), a rate that is written into `param_groups` later,
+optimising a tensor instead of a network, a linear model or a Gaussian process with a handful of parameters, and
+optimizers that set their own scale (Adafactor, Prodigy, D-Adaptation, schedule-free).
 
 ## Not seen
 

@@ -1,14 +1,14 @@
 """A transformer that starts at its full learning rate spends its first Adam steps on noise.
 
-Adam divides every gradient by its own running size, and on the first step that size is the gradient itself: each weight
-moves by the whole learning rate, in the direction of a single batch. A deep post-norm stack
+Adam divides every gradient by its own running size, and on the first step that size is the gradient itself: each
+weight moves by the whole learning rate, in the direction of a single batch. A deep post-norm stack
 (`nn.TransformerEncoderLayer` as it comes, `norm_first=False`) does not recover from that. In the evidence twelve such
-layers at 5e-3 stay close to chance after 40 steps, and reach a far lower loss when the same learning rate is ramped up
-over 20 steps. The run does not crash, the loss still wiggles downwards, and the architecture gets the blame.
+layers at 5e-3 stay close to chance after 40 steps, and reach a far lower loss when the same learning rate is ramped
+up over 20 steps. The run does not crash, the loss still wiggles downwards, and the architecture gets the blame.
 
-The effect depends on depth, on the place of the norm and on the learning rate. Deep post-norm stacks at 1e-3 or more are
-reported as a warning; other attention models as information only: six layers, or twelve with `norm_first=True`, showed
-no difference in the same experiment.
+The effect depends on depth, on the place of the norm and on the learning rate. Deep post-norm stacks at 1e-3 or more
+are reported as a warning; other attention models as information only: six layers, or twelve with `norm_first=True`,
+showed no difference in the same experiment.
 
 ```py bad
 import torch
@@ -180,19 +180,19 @@ def train(loader, epochs):
 
 ## When it is fine
 
-Fine-tuning with a small learning rate, LoRA and other adapters, frozen backbones, shallow or pre-norm stacks, RAdam (it
-contains its own warm-up), and small sanity runs all do without. A learning rate below 1e-4 is never reported.
+Fine-tuning with a small learning rate, LoRA and other adapters, frozen backbones, shallow or pre-norm stacks, RAdam
+(it contains its own warm-up), and small sanity runs all do without. A learning rate below 1e-4 is never reported.
 
 ## Not seen
 
-Models whose layers are built from a configuration file, optimisers and schedules built by a framework (the HF `Trainer`,
-Lightning, DeepSpeed, timm), a learning rate that comes from the command line without a default, large-batch SGD, and any
-optimiser that is handed to code outside the project.
+Models whose layers are built from a configuration file, optimisers and schedules built by a framework (the HF
+`Trainer`, Lightning, DeepSpeed, timm), a learning rate that comes from the command line without a default,
+large-batch SGD, and any optimiser that is handed to code outside the project.
 
 ## Fix safety
 
-The fix changes the first 500 steps: the learning rate rises from a hundredth of its value to the whole of it. How long a
-warm-up has to be depends on the run; a few hundred to a few thousand steps are usual.
+The fix changes the first 500 steps: the learning rate rises from a hundredth of its value to the whole of it. How
+long a warm-up has to be depends on the run; a few hundred to a few thousand steps are usual.
 
 ## References
 

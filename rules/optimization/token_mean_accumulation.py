@@ -1,9 +1,9 @@
 """Averaging per micro-batch weighs a token by how few tokens its micro-batch holds.
 
 `cross_entropy(..., ignore_index=pad)` divides by the tokens of *this* micro-batch. Dividing again by the number of
-micro-batches gives each micro-batch the same weight, so a token beside few others counts for more: in the evidence a token
-of the shortest sequence counts 15 times as much as one of the longest, and the accumulated gradient differs from that of
-the one large batch by more than its own length. The loss looks as always.
+micro-batches gives each micro-batch the same weight, so a token beside few others counts for more: in the evidence a
+token of the shortest sequence counts 15 times as much as one of the longest, and the accumulated gradient differs
+from that of the one large batch by more than its own length. The loss looks as always.
 
 ```py bad
 import torch
@@ -59,8 +59,8 @@ def train(model, loader, accumulate=4):
 
 ## When it is fine
 
-Chunks of a fixed length without padding, where `ignore_index` never meets a token; a deliberate mean per sequence; long
-micro-batches whose token counts hardly differ.
+Chunks of a fixed length without padding, where `ignore_index` never meets a token; a deliberate mean per sequence;
+long micro-batches whose token counts hardly differ.
 
 ## Not seen
 

@@ -1,9 +1,9 @@
 """A model that shifts labels by itself gets shifted labels and learns to skip a token.
 
-The causal language models of Hugging Face (and many written after them) score the output at position *t* against `labels[t +
-1]`: the labels they want are the input itself. Labels that were shifted before are shifted once more, and every position is
-trained to predict the token after the next. The loss falls, only not as far (1.68 in place of 1.03 in the evidence); what the
-model then writes is close to random.
+The causal language models of Hugging Face (and many written after them) score the output at position *t* against
+`labels[t + 1]`: the labels they want are the input itself. Labels that were shifted before are shifted once more, and
+every position is trained to predict the token after the next. The loss falls, only not as far (1.68 in place of 1.03
+in the evidence); what the model then writes is close to random.
 
 ```py bad
 import torch
@@ -143,8 +143,8 @@ def losses(loader):
 
 ## When it is fine
 
-Encoder-decoder models that are given `decoder_input_ids` do not shift, masked language models do not, and `shift_labels=` is
-used as it comes.
+Encoder-decoder models that are given `decoder_input_ids` do not shift, masked language models do not, and
+`shift_labels=` is used as it comes.
 
 ## Not seen
 

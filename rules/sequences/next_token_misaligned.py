@@ -1,9 +1,9 @@
-"""Logits are scored against the wrong position, so the model learns another task than it is used for.
+"""Logits are scored against the wrong position, so the model learns another task.
 
-The output at position *t* of a language model has to be scored against token *t + 1*. Cutting both sides alike scores it
-against the token that it has just read, cutting the wrong side against the one before, two cuts against the one after the
-next. The loss falls in all three cases, in the first to nearly zero, and what the model then writes is far from the text it
-was trained on: 6.0, 3.4 and 6.5 nats a token instead of 1.3 in the evidence (random text costs 6.9).
+The output at position *t* of a language model has to be scored against token *t + 1*. Cutting both sides alike scores
+it against the token that it has just read, cutting the wrong side against the one before, two cuts against the one
+after the next. The loss falls in all three cases, in the first to nearly zero, and what the model then writes is far
+from the text it was trained on: 6.0, 3.4 and 6.5 nats a token instead of 1.3 in the evidence (random text costs 6.9).
 
 ```py bad
 import torch.nn.functional as F
@@ -53,8 +53,7 @@ class Bigram(nn.Module):
         self.table = nn.Embedding(words, words)
 
     def forward(self, x, y):
-        logits = self.table(x)
-        return F.cross_entropy(logits.view(-1, logits.size(-1)), y.view(-1))
+        return F.cross_entropy(self.table(x).flatten(0, 1), y.flatten())
 
 
 def train(data, steps):
@@ -116,8 +115,8 @@ def forecast_loss(model, series, horizon=24):
 
 ## When it is fine
 
-Several heads that predict tokens further ahead, models that shift inside (masked convolutions, a start symbol in front), and
-masked or denoising objectives, where the input is not the plain text.
+Several heads that predict tokens further ahead, models that shift inside (masked convolutions, a start symbol in
+front), and masked or denoising objectives, where the input is not the plain text.
 
 ## Not seen
 

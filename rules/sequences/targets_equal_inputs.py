@@ -1,7 +1,8 @@
-"""A language model scored against its own input learns to copy, and the loss says it is perfect.
+"""A language model scored against its own input learns to copy and looks perfect.
 
-Without the shift, the output at position *t* is compared with token *t*, which the model has just read. Copying is the
-easiest task there is: the loss falls to nearly zero in a few hundred steps, looks like a triumph, and the model writes noise.
+Without the shift, the output at position *t* is compared with token *t*, which the model has just read. Copying is
+the easiest task there is: the loss falls to nearly zero in a few hundred steps, looks like a triumph, and the model
+writes noise.
 
 ```py bad
 import torch
@@ -156,8 +157,8 @@ def reconstruction_loss(model: TextAutoencoder, tokens):
 
 ## When it is fine
 
-Autoencoders, whose task is to rebuild the input; masked and denoising objectives; models that shift by themselves, such as
-those of Hugging Face when `labels` are passed.
+Autoencoders, whose task is to rebuild the input; masked and denoising objectives; models that shift by themselves,
+such as those of Hugging Face when `labels` are passed.
 
 ## Not seen
 
