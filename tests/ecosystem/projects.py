@@ -90,12 +90,27 @@ def download(name: str, version: str, kind: str, to: Path, *, sha256: str | None
     """Let pip download one archive of a project, by hash where it is known; returns the archive's path."""
     requirement = to / "requirement.txt"
     requirement.write_text(f"{name}=={version}" + (f" --hash=sha256:{sha256}" if sha256 else "") + "\n")
-    command = [sys.executable, "-m", "pip", "download", "--no-deps", "--quiet", "--dest", str(to), "-r", str(requirement)]
+    command = [
+        sys.executable,
+        "-m",
+        "pip",
+        "download",
+        "--no-deps",
+        "--quiet",
+        "--dest",
+        str(to),
+        "-r",
+        str(requirement),
+    ]
     if kind == "sdist":
         command += ["--no-binary=:all:", "--no-build-isolation", "--use-pep517", "--ignore-requires-python"]
     else:
         command += ["--only-binary=:all:", *WHEEL_TARGET]
-    environment = os.environ | {"PYTHONPATH": str(HOOKS), "TORCHLINT_STUB_NAME": name, "TORCHLINT_STUB_VERSION": version}
+    environment = os.environ | {
+        "PYTHONPATH": str(HOOKS),
+        "TORCHLINT_STUB_NAME": name,
+        "TORCHLINT_STUB_VERSION": version,
+    }
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     archives = [path for path in to.iterdir() if path != requirement]
     if done.returncode or len(archives) != 1:
