@@ -176,7 +176,8 @@ def evidence() -> Evidence:
     def train(live: bool) -> list[float]:
         model = network()
         optimizer = torch.optim.SGD(model.parameters(), 0.01)
-        total, held = torch.zeros(()), []
+        total = torch.zeros(())
+        held: list[float] = []
         for _ in range(300):
             optimizer.zero_grad()
             loss = F.cross_entropy(model(x), y)
