@@ -180,6 +180,7 @@ def check(module: Module) -> Findings:
 
 def evidence() -> Evidence:
     """Learning rates over 10 epochs of 100 batches, then a training of 4 epochs of 50, in both units."""
+    import itertools
     import warnings
     from typing import Any
 
@@ -204,8 +205,8 @@ def evidence() -> Evidence:
         return seen
 
     def turns(curve: list[float]) -> int:
-        slopes = [b - a for a, b in zip(curve, curve[1:], strict=False)]
-        return sum(1 for a, b in zip(slopes, slopes[1:], strict=False) if a * b < 0)
+        slopes = [b - a for a, b in itertools.pairwise(curve)]
+        return sum(1 for a, b in itertools.pairwise(slopes) if a * b < 0)
 
     generator = torch.Generator().manual_seed(0)
     weights = torch.randn(20, 5, generator=generator)
