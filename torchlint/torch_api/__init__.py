@@ -1,13 +1,90 @@
-"""What is known of torch, as data; nothing here imports torch, and each file is read when it is first asked for."""
+"""What is known of torch, as data; nothing here imports torch, and each file is read when it is first asked for.
+
+The files are written by `python -m torchlint.torch_api.generate` from an installed torch and the tables in `curated/`.
+"""
 
 from __future__ import annotations
 
 import functools
 import json
 import os
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 HERE = os.path.dirname(__file__)
+
+
+class Parameter(NamedTuple):
+    """One parameter of a signature; `default` is `...` where it is no plain constant, `None` also where there is none."""
+
+    name: str
+    required: bool
+    default: Any = None
+
+
+class Signature(NamedTuple):
+    """What a callable takes: positional parameters in order, keyword-only ones, and whether its ends are open."""
+
+    positional: tuple[Parameter, ...]
+    keyword_only: tuple[Parameter, ...]
+    any_positional: bool
+    any_keyword: bool
+
+    def accepts(self, keyword: str) -> bool:
+        """Whether a call may name this keyword."""
+        return self.any_keyword or any(keyword == one.name for one in self.positional + self.keyword_only)
+
+
+class Deprecated(NamedTuple):
+    """A symbol or keyword that torch has removed, deprecated, or only documents as obsolete.
+
+    `status` is `"removed"`, `"deprecated"` (it warns) or `"documented"` (it is silent). Versions are text such as `"2.4"`.
+    """
+
+    name: str
+    status: str
+    since: str
+    removed: str = ""
+    new: str = ""
+    new_since: str = ""
+    edit: str = ""
+    safe: bool = True
+    note: str = ""
+    device: str = ""
+    positional: tuple[str, ...] = ()
+    arguments: int | None = None
+    unless_edit: tuple[str, ...] = ()
+    add: tuple[tuple[str, str], ...] = ()
+    only_called: bool = False
+    on: str = ""
+    keyword: str = ""
+    arity: int = 0
+
+
+class Nondeterministic(NamedTuple):
+    """An operation without a deterministic CUDA implementation.
+
+    `passes` is `"forward"` or `"backward"`, `device` is `"cuda"` or `"any"`, `mode` is `"raises"` or `"silent"` (under
+    `warn_only=True`). Each condition of `when` and `unless` is (argument, position, values...), where the value
+    `"given"` means that the argument is there at all. `dtype` and `rank` are what must be known of the tensor.
+    """
+
+    name: str
+    passes: str
+    device: str
+    mode: str
+    when: tuple[tuple[Any, ...], ...]
+    unless: tuple[tuple[Any, ...], ...]
+    dtype: str
+    rank: int
+    instead: str
+
+
+class ModuleClass(NamedTuple):
+    """A module class of torch: whether its modes differ, or else the argument whose value decides it."""
+
+    mode_dependent: bool
+    decided_by: str
 
 
 def canonical(qualname: str) -> str:
@@ -18,8 +95,175 @@ def canonical(qualname: str) -> str:
     return _table("aliases").get(qualname, qualname) if qualname.startswith("torch.") else qualname
 
 
+def exists(qualname: str) -> bool | None:
+    """Whether the torch of `made_from()` has this public name; `None` where its parent is not a known module."""
+    parent, _, name = qualname.rpartition(".")
+    listed = _names().get(parent)
+    if listed is None or name.startswith("_"):
+        return None
+    return name in listed or qualname in _names()
+
+
+def signatures(qualname: str) -> tuple[Signature, ...]:
+    """Every known way to call a torch symbol, empty if unknown; `self` of a tensor method is left out."""
+    return tuple(_signature(overload) for overload in _table("signatures").get(canonical(qualname), ()))
+
+
+def signature(qualname: str) -> Signature | None:
+    """The way to call a torch symbol, or `None` if it is unknown or overloaded."""
+    found = signatures(qualname)
+    return found[0] if len(found) == 1 else None
+
+
+def module_classes() -> Mapping[str, ModuleClass]:
+    """Every public subclass of `torch.nn.Module` in torch, by its documented name."""
+    return _module_classes()
+
+
+def pure_tensor_methods() -> frozenset[str]:
+    """Tensor methods that return a tensor (or several) and change nothing."""
+    return _pure()
+
+
+def deprecated(qualname: str) -> Deprecated | None:
+    """What became of a symbol, or of the module that it stands in; `None` if nothing is known against it."""
+    table = _deprecated()
+    while qualname:
+        if qualname in table:
+            return table[qualname]
+        qualname = qualname.rpartition(".")[0]
+    return None
+
+
+def deprecated_keywords(keyword: str) -> Deprecated | None:
+    """A keyword that some callable (`on`) no longer takes, or takes with a warning."""
+    return _keywords().get(keyword)
+
+
+def missing_keyword(qualname: str) -> Deprecated | None:
+    """The keyword that a call of this symbol should spell out because its default is deprecated."""
+    return _missing().get(qualname)
+
+
+def scalar_first(method: str) -> Deprecated | None:
+    """The obsolete overload of a tensor method that takes a number before its tensors: `add`, `addcmul`..."""
+    return _scalar_first().get(method)
+
+
+def deprecated_suffixes() -> frozenset[str]:
+    """Words of which at least one must stand in a file for any removed or deprecated symbol to be in it."""
+    return _suffixes()
+
+
+def nondeterministic(qualname: str) -> Nondeterministic | None:
+    """What is known of an operation that deterministic mode refuses; `None` for all others."""
+    return _nondeterministic().get(qualname)
+
+
+def nondeterministic_names() -> frozenset[str]:
+    """The names of all operations that `nondeterministic` knows."""
+    return frozenset(_nondeterministic())
+
+
+def made_from() -> dict[str, str]:
+    """The torch version and the date that the data were made with."""
+    return dict(_table("made_from"))
+
+
 @functools.cache
 def _table(name: str) -> dict[str, Any]:
     with open(os.path.join(HERE, name + ".json"), encoding="utf-8") as file:
         table: dict[str, Any] = json.load(file)
     return table
+
+
+@functools.cache
+def _names() -> dict[str, frozenset[str]]:
+    return {module: frozenset(listed.split()) for module, listed in _table("names").items()}
+
+
+def _signature(parameters: list[list[Any]]) -> Signature:
+    groups: tuple[list[Parameter], list[Parameter]] = ([], [])
+    any_positional = any_keyword = after_star = False
+    for name, *default in parameters:
+        if name.startswith("**"):
+            any_keyword = True
+        elif name.startswith("*"):
+            after_star = True
+            any_positional |= len(name) > 1
+        else:
+            value = default[0] if default else None
+            groups[after_star].append(Parameter(name, not default, ... if value == "..." else value))
+    return Signature(tuple(groups[0]), tuple(groups[1]), any_positional, any_keyword)
+
+
+@functools.cache
+def _module_classes() -> dict[str, ModuleClass]:
+    return {name: ModuleClass(*fields) for name, fields in _table("modules").items()}
+
+
+@functools.cache
+def _pure() -> frozenset[str]:
+    return frozenset(_table("tensor")["pure"].split())
+
+
+@functools.cache
+def _deprecated() -> dict[str, Deprecated]:
+    return {
+        name: _entry(name, section, fields)
+        for section in ("documented", "deprecated", "removed")
+        for name, fields in _table("deprecations")[section].items()
+    }
+
+
+@functools.cache
+def _keywords() -> dict[str, Deprecated]:
+    return {
+        name: _entry(name, section.split("_")[0], fields)
+        for section in ("deprecated_keywords", "removed_keywords")
+        for name, fields in _table("deprecations")[section].items()
+    }
+
+
+@functools.cache
+def _missing() -> dict[str, Deprecated]:
+    return {
+        name: _entry(name, "deprecated", fields) for name, fields in _table("deprecations")["missing_keywords"].items()
+    }
+
+
+@functools.cache
+def _scalar_first() -> dict[str, Deprecated]:
+    return {name: _entry(name, "deprecated", fields) for name, fields in _table("deprecations")["scalar_first"].items()}
+
+
+@functools.cache
+def _suffixes() -> frozenset[str]:
+    return frozenset(name.rpartition(".")[2] for name in (*_deprecated(), *_keywords(), *_missing(), *_scalar_first()))
+
+
+@functools.cache
+def _nondeterministic() -> dict[str, Nondeterministic]:
+    return {
+        name: Nondeterministic(
+            name,
+            fields["pass"],
+            fields.get("device", "cuda"),
+            fields.get("mode", "raises"),
+            _frozen(fields.get("when", ())),
+            _frozen(fields.get("unless", ())),
+            fields.get("dtype", ""),
+            fields.get("rank", 0),
+            fields["instead"],
+        )
+        for name, fields in _table("nondeterministic").items()
+    }
+
+
+def _entry(name: str, status: str, fields: dict[str, Any]) -> Deprecated:
+    fixed: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in fields.items()}
+    return Deprecated(name, status, **{**fixed, "add": tuple(fields.get("add", {}).items())})
+
+
+def _frozen(conditions: Any) -> tuple[tuple[Any, ...], ...]:
+    return tuple(tuple(tuple(part) if isinstance(part, list) else part for part in one) for one in conditions)
