@@ -222,7 +222,7 @@ def judge_all(lines: list[str]) -> int:
 def show_precision() -> int:
     """Print and write precision per rule; exit code 1 if a bar is missed."""
     run = checking.last()
-    table = precision.records(packs.load(), run)
+    table = precision.records(all_rules(), run)
     precision.write(table, run)
     header = f"{'rule':41} {'category':16} {'findings':>8} {'true':>5} {'false':>5} {'unclear':>7} {'precision':>9}"
     print(f"{header} {'to judge':>8} {'lost':>4}")
@@ -238,14 +238,21 @@ def show_precision() -> int:
     return 1 if missing else 0
 
 
+def all_rules() -> list[Rule]:
+    """Every rule that loads; says on the error stream which do not."""
+    rules, errors = packs.read()
+    print(*errors, sep="\n", end="\n" if errors else "", file=sys.stderr)
+    return rules
+
+
 def rule_of(code: str) -> Rule:
     """The rule of a code."""
-    return next(rule for rule in packs.load() if rule.code == code)
+    return next(rule for rule in all_rules() if rule.code == code)
 
 
 def code_of(rule: str) -> str:
     """The code of a rule given by code or name; leaves with a sentence where there is none."""
-    for known in packs.load():
+    for known in all_rules():
         if rule in (known.code, known.name, *known.formerly):
             return known.code
     raise SystemExit(f"no rule is called {rule}")
