@@ -1,0 +1,550 @@
+"""Shapes of tensors, as far as the code spells them out: the rank, and the sizes that are literal.
+
+A shape is worked out from the term of a value (`torchlint.model.values`): constructors with literal sizes, layers,
+`view`, indexing, reductions, elements of a `DataLoader` over a `TensorDataset` or over a project's data set. A size
+that is not literal is `None`; a rank that cannot be told leaves only the trailing sizes. Nothing is guessed from names.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from torchlint.model.values import UNKNOWN, Value, value_class
+
+_DEEPEST = 60
+
+
+class Shape(NamedTuple):
+    """The trailing sizes of a tensor (`None` where not literal), and whether they are all there are."""
+
+    sizes: tuple[int | None, ...]
+    whole: bool = True
+
+    @property
+    def rank(self) -> int | None:
+        """The number of dimensions, if it is known."""
+        return len(self.sizes) if self.whole else None
+
+    @property
+    def last(self) -> int | None:
+        """The size of the last dimension, if it is literal."""
+        return self.sizes[-1] if self.sizes else None
+
+
+def shape_of(value: Value) -> Shape | None:
+    """The shape of a tensor value; `None` if nothing is known of it."""
+    return _Shapes().of(value)
+
+
+class _Shapes:
+    __slots__ = ("known", "open")
+
+    def __init__(self) -> None:
+        self.known: dict[int, Shape | None] = {}
+        self.open = 0
+
+    def of(self, value: Value) -> Shape | None:
+        key = id(value)
+        if key in self.known:
+            return self.known[key]
+        if self.open > _DEEPEST:
+            return None
+        self.known[key] = None
+        self.open += 1
+        self.known[key] = shape = self._of(value)
+        self.open -= 1
+        return shape
+
+    def _of(self, value: Value) -> Shape | None:
+        kind = value.kind
+        if kind == "union":
+            return _common([self.of(option) for option in value.items])
+        if kind == "const":
+            return Shape(()) if isinstance(value.const, int | float) else None
+        if kind == "apply":
+            return self._applied(value)
+        if kind == "binary":
+            return self._binary(value)
+        if kind == "unary":
+            return self.of(value.items[0])
+        if kind == "compare":
+            return self._together([self.of(item) for item in value.items])
+        if kind == "attribute" and value.base is not None:
+            return self._attribute(value.name, value.base)
+        if kind == "item" and value.base is not None:
+            return self._item(value)
+        if kind == "element" and value.base is not None and not value.name:
+            return self._element(value.base)
+        if kind in ("call", "instance"):
+            return self._call(value)
+        return None
+
+    def _binary(self, value: Value) -> Shape | None:
+        if value.name == "MatMult":
+            return None
+        return self._together([self.of(item) for item in value.items])
+
+    @staticmethod
+    def _together(shapes: list[Shape | None]) -> Shape | None:
+        if any(shape is None for shape in shapes):
+            return None
+        result = Shape(())
+        for shape in shapes:
+            assert shape is not None
+            if shape == Shape(()):
+                continue
+            if result == Shape(()):
+                result = shape
+                continue
+            if not (result.whole and shape.whole):
+                return None
+            result = broadcast(result, shape)
+        return result
+
+    def _attribute(self, name: str, base: Value) -> Shape | None:
+        if name in ("data", "real", "imag", "grad"):
+            return self.of(base)
+        if name in ("T", "mT"):
+            shape = self.of(base)
+            return shape and Shape(tuple(reversed(shape.sizes)), shape.whole) if shape and shape.rank == 2 else None
+        if name in ("values", "indices") and base.kind == "call" and _last(base.name) in _PAIRS:
+            return self._reduced(base)
+        return None
+
+    # layers
+
+    def _applied(self, value: Value) -> Shape | None:
+        layer = value.base
+        if layer is None:
+            return None
+        result = value.result
+        if result is not value:
+            return self.of(result)
+        if layer.kind != "instance" or layer.target is not None or not layer.name.startswith("torch.nn."):
+            return None
+        given = self.of(_input(value))
+        name = layer.name.removeprefix("torch.nn.")
+        if name in _SAME_LAYERS:
+            return given
+        if name in ("Linear", "LazyLinear", "Bilinear"):
+            position = {"Linear": 1, "LazyLinear": 0, "Bilinear": 2}[name]
+            last = _integer(layer.argument(position, "out_features"))
+            if given is None or not given.sizes:
+                return Shape((last,), whole=False)
+            return Shape((*given.sizes[:-1], last), given.whole)
+        if name == "Embedding":
+            last = _integer(layer.argument(1, "embedding_dim"))
+            return Shape((*given.sizes, last), given.whole) if given is not None else Shape((last,), whole=False)
+        if name == "Flatten":
+            return _flattened(
+                given, _integer(layer.argument(0, "start_dim"), 1), _integer(layer.argument(1, "end_dim"), -1)
+            )
+        if name in _CONVOLUTIONS:
+            return Shape((None,) * _CONVOLUTIONS[name], whole=False)
+        return None
+
+    # indexing and iteration
+
+    def _item(self, value: Value) -> Shape | None:
+        base, index = value.base, value.items[0]
+        assert base is not None
+        if base.kind == "call" and _last(base.name) in _PAIRS and index.kind == "const" and index.const in (0, 1):
+            return self._reduced(base)
+        if base.kind == "element" and base.base is not None and index.kind == "const" and isinstance(index.const, int):
+            return self._batch_item(base.base, index.const)
+        shape = self.of(base)
+        if shape is None:
+            return None
+        parts = index.items if index.kind == "tuple" else (index,)
+        return _indexed(shape, parts)
+
+    def _element(self, iterable: Value) -> Shape | None:
+        shape = self.of(iterable)
+        if shape is None or not shape.whole or not shape.sizes:
+            return None
+        return Shape(shape.sizes[1:])
+
+    def _batch_item(self, loader: Value, position: int) -> Shape | None:
+        if loader.kind != "instance" or loader.name != "torch.utils.data.DataLoader":
+            return None
+        if loader.argument(6, "collate_fn") is not None:
+            return None
+        size = loader.argument(1, "batch_size")
+        if size is not None and size.kind == "const" and size.const is None:
+            return None
+        dataset = loader.argument(0, "dataset")
+        if dataset is None or dataset.kind != "instance":
+            return None
+        if dataset.name == "torch.utils.data.TensorDataset":
+            tensor = dataset.argument(position)
+            whole = self.of(tensor) if tensor is not None else None
+            return Shape((None, *whole.sizes[1:])) if whole is not None and whole.whole and whole.sizes else None
+        if dataset.target is None:
+            return None
+        getter = value_class(dataset).method("__getitem__")
+        if getter is None or not getter.returns or getter.is_generator:
+            return None
+        frame = value_class(dataset).frame(getter, dataset)
+        samples = [frame.value(r) for r in getter.returns]
+        shapes = []
+        for sample in samples:
+            if sample.kind != "tuple" or position >= len(sample.items):
+                return None
+            shapes.append(self._sample(sample.items[position]))
+        common = _common(shapes)
+        return Shape((None, *common.sizes)) if common is not None and common.whole else None
+
+    def _sample(self, value: Value) -> Shape | None:
+        if value.kind in ("call", "instance") and value.name in ("float", "int", ".item", "len"):
+            return Shape(())
+        return self.of(value)
+
+    # calls
+
+    def _call(self, value: Value) -> Shape | None:
+        name = value.name
+        if name in ("float", "int", "len", "abs", ".item", "math.sqrt", "math.log", "math.exp"):
+            return Shape(())
+        last = _last(name)
+        if not name.startswith((".", "torch.")):
+            return None
+        if name.startswith("torch.") and last in _CREATORS:
+            return self._created(value, last)
+        if last in _LIKE:
+            return self.of(_operand(value))
+        if last in _SAME:
+            return self.of(_operand(value))
+        if last in _AS_OTHER:
+            other = _argument(value, 0, "other")
+            return self.of(other) if other is not None else None
+        handler = _CALLS.get(last)
+        return handler(self, value) if handler is not None else None
+
+    def _created(self, value: Value, last: str) -> Shape | None:
+        if last in ("arange", "linspace", "logspace", "randperm"):
+            return Shape((None,))
+        if last in ("tensor", "as_tensor"):
+            return _literal(value.argument(0, "data"))
+        if last == "eye":
+            size = _integer(value.argument(0, "n"))
+            other = value.argument(1, "m")
+            return Shape((size, size if other is None else _integer(other)))
+        if last in ("full", "randint", "normal"):
+            position = {"full": 0, "randint": 2, "normal": 2}[last]
+            size_value = value.argument(position, "size")
+            if last == "randint" and (size_value is None or size_value.kind not in ("tuple", "list")):
+                size_value = value.argument(1, "size")
+            return _sizes([size_value]) if size_value is not None and size_value.kind in ("tuple", "list") else None
+        named = value.argument(None, "size")
+        return _sizes([named]) if named is not None else _sizes(list(value.arguments))
+
+    def _viewed(self, value: Value) -> Shape | None:
+        given = _rest(value)
+        if not given:
+            return None
+        return _sizes(given)
+
+    def _expanded(self, value: Value) -> Shape | None:
+        shape = _sizes(_rest(value))
+        return Shape((None,) * len(shape.sizes)) if shape is not None else None
+
+    def _flatten(self, value: Value) -> Shape | None:
+        start = _integer_or(_argument(value, 0, "start_dim"), 0)
+        end = _integer_or(_argument(value, 1, "end_dim"), -1)
+        return _flattened(self.of(_operand(value)), start, end)
+
+    def _unsqueezed(self, value: Value) -> Shape | None:
+        shape, dim = self.of(_operand(value)), _integer(_argument(value, 0, "dim"))
+        if shape is None or dim is None:
+            return None
+        if dim == -1:
+            return Shape((*shape.sizes, 1), shape.whole)
+        if not shape.whole:
+            return None
+        place = dim if dim >= 0 else dim + len(shape.sizes) + 1
+        return Shape((*shape.sizes[:place], 1, *shape.sizes[place:]))
+
+    def _squeezed(self, value: Value) -> Shape | None:
+        shape, given = self.of(_operand(value)), _argument(value, 0, "dim")
+        if shape is None or given is None:
+            return (
+                shape
+                if shape is not None and shape.whole and None not in shape.sizes and 1 not in shape.sizes
+                else None
+            )
+        dim = _integer(given)
+        place = _place(shape, dim)
+        if place is None or shape.sizes[place] is None:
+            return None
+        if shape.sizes[place] != 1:
+            return shape
+        return Shape((*shape.sizes[:place], *shape.sizes[place + 1 :]), shape.whole)
+
+    def _reduced(self, value: Value) -> Shape | None:
+        shape = self.of(_operand(value))
+        first = _argument(value, 0, "dim")
+        if first is None and value.argument(None, "axis") is None:
+            return Shape(())
+        keep = value.argument(None, "keepdim") or _argument(value, 1)
+        kept = keep is not None and keep.kind == "const" and keep.const is True
+        if shape is None or (keep is not None and keep.kind != "const"):
+            return None
+        place = _place(shape, _integer(first))
+        if place is None:
+            return None
+        middle = (1,) if kept else ()
+        return Shape((*shape.sizes[:place], *middle, *shape.sizes[place + 1 :]), shape.whole)
+
+    def _pair(self, value: Value) -> Shape | None:
+        return Shape(()) if _argument(value, 0, "dim") is None else None
+
+    def _permuted(self, value: Value) -> Shape | None:
+        shape = _sizes(_rest(value))
+        return Shape((None,) * len(shape.sizes)) if shape is not None else None
+
+    def _transposed(self, value: Value) -> Shape | None:
+        shape = self.of(_operand(value))
+        return Shape((None,) * len(shape.sizes), shape.whole) if shape is not None else None
+
+    def _concatenated(self, value: Value) -> Shape | None:
+        parts = value.argument(0, "tensors")
+        if parts is None or parts.kind not in ("tuple", "list"):
+            return None
+        shape = _common([self.of(item) for item in parts.items])
+        if shape is None or not shape.whole:
+            return None
+        return Shape((None,) * (len(shape.sizes) + (_last(value.name) == "stack")))
+
+    def _where(self, value: Value) -> Shape | None:
+        given = value.arguments
+        return (
+            self._together([self.of(v) for v in given]) if len(given) == 3 and not value.name.startswith(".") else None
+        )
+
+    def _one_hot(self, value: Value) -> Shape | None:
+        shape = self.of(_operand(value))
+        return Shape((*shape.sizes, None), shape.whole) if shape is not None else None
+
+    def _linear(self, value: Value) -> Shape | None:
+        shape = self.of(_operand(value))
+        return Shape((*shape.sizes[:-1], None), shape.whole) if shape is not None and shape.sizes else None
+
+
+def broadcast(first: Shape, second: Shape) -> Shape:
+    """The shape of an element-wise operation on two tensors of known rank."""
+    longer, shorter = (first, second) if len(first.sizes) >= len(second.sizes) else (second, first)
+    offset = len(longer.sizes) - len(shorter.sizes)
+    sizes = list(longer.sizes)
+    for i, size in enumerate(shorter.sizes):
+        other = sizes[offset + i]
+        sizes[offset + i] = (
+            other if size == 1 else size if other == 1 or other == size else other if size is None else size
+        )
+    return Shape(tuple(sizes))
+
+
+def _common(shapes: list[Shape | None]) -> Shape | None:
+    if not shapes or any(shape is None for shape in shapes):
+        return None
+    first = shapes[0]
+    assert first is not None
+    for shape in shapes[1:]:
+        assert shape is not None
+        if shape.whole != first.whole or len(shape.sizes) != len(first.sizes):
+            return None
+        first = Shape(tuple(a if a == b else None for a, b in zip(first.sizes, shape.sizes, strict=True)), first.whole)
+    return first
+
+
+def _last(name: str) -> str:
+    return name.rpartition(".")[2]
+
+
+def _operand(value: Value) -> Value:
+    if value.name.startswith("."):
+        return value.base or UNKNOWN
+    return value.argument(0, "input") or UNKNOWN
+
+
+def _argument(value: Value, position: int, keyword: str | None = None) -> Value | None:
+    return value.argument(position if value.name.startswith(".") else position + 1, keyword)
+
+
+def _rest(value: Value) -> list[Value]:
+    given = list(value.arguments)
+    return given if value.name.startswith(".") else given[1:]
+
+
+def _input(value: Value) -> Value:
+    if value.items:
+        return value.items[0]
+    return value.argument(0, "input") or UNKNOWN
+
+
+def _integer(value: Value | None, default: int | None = None) -> int | None:
+    if value is None:
+        return default
+    return value.const if value.kind == "const" and type(value.const) is int else None
+
+
+def _integer_or(value: Value | None, default: int) -> int | None:
+    return _integer(value, default)
+
+
+def _sizes(given: list[Value]) -> Shape | None:
+    if not given:
+        return None
+    if len(given) == 1:
+        only = given[0]
+        if only.kind in ("tuple", "list"):
+            given = list(only.items)
+        elif _integer(only) is None:
+            return None
+    sizes = (_integer(v) for v in given)
+    return Shape(tuple(None if size is None or size < 0 else size for size in sizes))
+
+
+def _literal(value: Value | None) -> Shape | None:
+    if value is None:
+        return None
+    if value.kind == "const":
+        return Shape(()) if isinstance(value.const, int | float) else None
+    if value.kind not in ("list", "tuple"):
+        return None
+    if not value.items:
+        return Shape((0,))
+    inner = _common([_literal(item) for item in value.items])
+    return Shape((len(value.items), *inner.sizes)) if inner is not None else None
+
+
+def _place(shape: Shape, dim: int | None) -> int | None:
+    if dim is None:
+        return None
+    length = len(shape.sizes)
+    if dim < 0:
+        return dim + length if dim + length >= 0 else None
+    return dim if shape.whole and dim < length else None
+
+
+def _flattened(shape: Shape | None, start: int | None, end: int | None) -> Shape | None:
+    if start is None or end != -1:
+        return None
+    if start >= 0:
+        return Shape((None,) * (start + 1))
+    return None
+
+
+def _indexed(shape: Shape, parts: tuple[Value, ...]) -> Shape | None:
+    taken = sum(1 for part in parts if not _is_none(part) and not _is_ellipsis(part))
+    if any(_is_ellipsis(part) for part in parts):
+        if not shape.whole and (not _is_ellipsis(parts[0]) or taken > len(shape.sizes)):
+            return None
+        missing = len(shape.sizes) - taken
+        if missing < 0:
+            return None
+    elif not shape.whole:
+        return None
+    else:
+        parts = (*parts, Value("const", const=...))
+        missing = len(shape.sizes) - taken
+    sizes: list[int | None] = []
+    place = 0
+    for part in parts:
+        if _is_ellipsis(part):
+            sizes.extend(shape.sizes[place : place + missing])
+            place += missing
+        elif _is_none(part):
+            sizes.append(1)
+        elif part.kind == "slice":
+            whole = all(_is_none(bound) for bound in part.items)
+            sizes.append(shape.sizes[place] if whole and place < len(shape.sizes) else None)
+            place += 1
+        elif _integer(part) is not None:
+            place += 1
+        else:
+            return None
+    return Shape(tuple(sizes), shape.whole)
+
+
+def _is_none(value: Value) -> bool:
+    return value.kind == "const" and value.const is None
+
+
+def _is_ellipsis(value: Value) -> bool:
+    return value.kind == "const" and value.const is ...
+
+
+_CREATORS = frozenset(
+    (
+        "zeros", "ones", "rand", "randn", "empty", "full", "eye", "arange", "linspace", "logspace", "randperm",
+        "randint", "tensor", "as_tensor", "normal",
+    )
+)  # fmt: skip
+_LIKE = frozenset(
+    (
+        "zeros_like", "ones_like", "rand_like", "randn_like", "empty_like", "full_like", "randint_like",
+    )
+)  # fmt: skip
+_AS_OTHER = frozenset(
+    (
+        "view_as", "reshape_as", "expand_as",
+    )
+)  # fmt: skip
+_PAIRS = frozenset(
+    (
+        "max", "min", "median", "mode",
+    )
+)  # fmt: skip
+_SAME = frozenset(
+    (
+        "relu", "relu_", "sigmoid", "sigmoid_", "tanh", "tanh_", "softmax", "log_softmax", "logsigmoid", "exp",
+        "exp_", "log", "log1p", "log_", "abs", "sqrt", "rsqrt", "pow", "square", "clamp", "clamp_", "clamp_min",
+        "clamp_max", "clip", "float", "double", "half", "bfloat16", "long", "int", "bool", "to", "cuda", "cpu",
+        "type", "type_as", "detach", "clone", "contiguous", "data", "requires_grad_", "dropout", "gelu", "leaky_relu",
+        "elu", "silu", "selu", "mish", "softplus", "hardtanh", "relu6", "softsign", "tanhshrink", "neg", "negative",
+        "reciprocal", "round", "floor", "ceil", "sign", "sin", "cos", "masked_fill", "masked_fill_", "nan_to_num",
+        "layer_norm", "batch_norm", "normalize", "cumsum", "flip", "roll", "logit", "pin_memory", "rms_norm", "erf",
+        "expm1", "fill_", "zero_", "normal_", "uniform_",
+    )
+)  # fmt: skip
+_REDUCES = frozenset(
+    (
+        "sum", "mean", "std", "var", "prod", "norm", "amax", "amin", "argmax", "argmin", "logsumexp", "any", "all",
+        "nansum", "nanmean",
+    )
+)  # fmt: skip
+_CALLS: dict[str, Callable[[_Shapes, Value], Shape | None]] = {
+    "view": _Shapes._viewed,
+    "reshape": _Shapes._viewed,
+    "expand": _Shapes._expanded,
+    "flatten": _Shapes._flatten,
+    "ravel": lambda self, value: Shape((None,)),
+    "unsqueeze": _Shapes._unsqueezed,
+    "squeeze": _Shapes._squeezed,
+    "permute": _Shapes._permuted,
+    "transpose": _Shapes._transposed,
+    "swapaxes": _Shapes._transposed,
+    "cat": _Shapes._concatenated,
+    "concat": _Shapes._concatenated,
+    "stack": _Shapes._concatenated,
+    "where": _Shapes._where,
+    "one_hot": _Shapes._one_hot,
+    "linear": _Shapes._linear,
+    **dict.fromkeys(_PAIRS, _Shapes._pair),
+    **dict.fromkeys(_REDUCES, _Shapes._reduced),
+}
+_SAME_LAYERS = frozenset(
+    (
+        "ReLU", "ReLU6", "GELU", "SiLU", "ELU", "SELU", "CELU", "LeakyReLU", "PReLU", "RReLU", "Sigmoid",
+        "Hardsigmoid", "Tanh", "Hardtanh", "Softplus", "Softsign", "Mish", "Hardswish", "Softmax", "LogSoftmax",
+        "LogSigmoid", "Softmin", "Threshold", "Identity", "Dropout", "Dropout1d", "Dropout2d", "Dropout3d",
+        "AlphaDropout", "BatchNorm1d", "BatchNorm2d", "BatchNorm3d", "SyncBatchNorm", "LayerNorm", "GroupNorm",
+        "RMSNorm", "InstanceNorm1d", "InstanceNorm2d", "InstanceNorm3d",
+    )
+)  # fmt: skip
+_CONVOLUTIONS = {
+    "Conv1d": 2, "Conv2d": 3, "Conv3d": 4, "ConvTranspose1d": 2, "ConvTranspose2d": 3, "ConvTranspose3d": 4,
+}  # fmt: skip
+
+__all__ = ["Shape", "broadcast", "shape_of"]
