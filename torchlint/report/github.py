@@ -1,0 +1,34 @@
+"""Annotations of GitHub Actions: workflow commands, one line per finding."""
+
+from __future__ import annotations
+
+from typing import TextIO
+
+from torchlint.findings import Severity
+from torchlint.report import Results, Style
+
+_LEVELS = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.INFO: "notice"}
+
+
+def render(results: Results, stream: TextIO, style: Style) -> None:
+    """Write a workflow command for each finding; columns only where it stays on one line."""
+    for finding in results.findings:
+        path, span = finding.place
+        line, column = results.position(path, span.line, span.column)
+        end_line, end_column = results.position(path, span.end_line, span.end_column)
+        shown = results.shown(path).replace("\\", "/")
+        level = _LEVELS.get(finding.severity or Severity.WARNING, "warning")
+        where = f"file={_property(shown)},line={line},endLine={end_line}"
+        if line == end_line:
+            where += f",col={column},endColumn={end_column}"
+        title = _property(f"torchlint {finding.code} {finding.name}")
+        text = _data(f"{shown}:{line}:{column}: {finding.code} {finding.name} {finding.message}")
+        stream.write(f"::{level} title={title},{where}::{text}\n")
+
+
+def _data(text: str) -> str:
+    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+
+
+def _property(text: str) -> str:
+    return _data(text).replace(":", "%3A").replace(",", "%2C")

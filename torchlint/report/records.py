@@ -1,0 +1,65 @@
+"""A finding as a JSON object, with the fields of ruff's JSON and some of our own."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from torchlint.findings import Finding, Fix, Place, Safety, Severity, Span
+from torchlint.fingerprint import Fingerprints
+from torchlint.report import Results
+
+_APPLICABILITY = {Safety.SAFE: "safe", Safety.UNSAFE: "unsafe", Safety.SHOWN: "display"}
+
+
+class Records:
+    """Turns the findings of one run into objects; lines and columns count from 1, columns in code points."""
+
+    def __init__(self, results: Results) -> None:
+        self._results = results
+        self._fingerprints = Fingerprints(results.directory)
+
+    def of(self, finding: Finding) -> dict[str, Any]:
+        """The object of one finding."""
+        path, span = finding.place
+        rule = self._results.known.get(finding.code)
+        return {
+            "code": finding.code,
+            "name": finding.name,
+            "message": finding.message,
+            "severity": (finding.severity or Severity.WARNING).value,
+            "category": rule.category.value if rule else None,
+            "filename": path,
+            **self._range(path, span),
+            "fix": self._fix(path, finding.fix),
+            "other_fixes": [self._fix(path, fix) for fix in finding.fixes[1:]],
+            "related": [self._related(related.place, related.message) for related in finding.related],
+            "fingerprint": self._fingerprints.of(finding, self._results.lines(path).text),
+            "url": None,
+        }
+
+    def _range(self, path: str, span: Span) -> dict[str, Any]:
+        return {
+            "location": self._point(path, span.line, span.column),
+            "end_location": self._point(path, span.end_line, span.end_column),
+        }
+
+    def _point(self, path: str, line: int, column: int) -> dict[str, int]:
+        row, place = self._results.position(path, line, column)
+        return {"row": row, "column": place}
+
+    def _related(self, place: Place, message: str) -> dict[str, Any]:
+        return {"filename": place.path, **self._range(*place), "message": message}
+
+    def _fix(self, path: str, fix: Fix | None) -> dict[str, Any] | None:
+        if fix is None:
+            return None
+        from torchlint.fixes import edits_of
+
+        edits = edits_of(self._results.lines(path).text, fix) if fix.verbs else []
+        if edits is None:
+            return None
+        return {
+            "applicability": _APPLICABILITY[fix.safety],
+            "message": fix.title,
+            "edits": [{"content": edit.text, **self._range(path, edit.span)} for edit in edits],
+        }

@@ -1,0 +1,118 @@
+"""The oldest torch that a project runs on, read from its files and never by importing torch.
+
+The sources, in this order: the configuration; the lower bound in the dependencies (`pyproject.toml`, `setup.cfg`,
+`setup.py`, `requirements*.txt`, `environment.yml`); the lock file; the metadata of the installed torch.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from typing import NamedTuple
+
+_DECLARED = ("pyproject.toml", "setup.cfg", "setup.py", "environment.yml", "environment.yaml", "Pipfile")
+_LOCKS = ("uv.lock", "poetry.lock", "pdm.lock", "Pipfile.lock")
+_REQUIREMENT = re.compile(
+    r"""(?:^|["'\s])(?:torch|pytorch)(?:\[[^\]]*\])?["']?\s*"""
+    r"""(?:=\s*(?:\{[^}]*?\bversion\s*=\s*)?["'](?=[\^~<>=!\d]))?[({"']*\s*"""
+    r"""(?P<bounds>[~^<>=!]{1,3}\s*\d[^"';#)\n]*|\d[\d.]*(?=["']))"""
+)
+_LOWER = re.compile(r"(?P<sign>~=|===|==|>=|\^|~|>|=|)\s*v?(?P<major>\d+)(?:\.(?P<minor>\d+))?")
+_LOCKED = re.compile(r"""name = "torch"\s*\nversion = "(\d+)\.(\d+)""")
+_LOCKED_JSON = re.compile(r'"torch": \{[^{}]*?"version": "==(\d+)\.(\d+)', re.DOTALL)
+_INSTALLED = re.compile(r"torch-(\d+)\.(\d+)[^-]*\.(?:dist|egg)-info$")
+
+
+class Known(NamedTuple):
+    """A torch version, and where it was read (a path or `installed`)."""
+
+    version: tuple[int, int]
+    source: str
+
+
+def of_project(root: str) -> Known | None:
+    """The lowest torch version that the project at `root` allows, or `None` if nothing tells it."""
+    for found in (_declared(root), _locked(root), _installed(root)):
+        for known in found:
+            return known
+    return None
+
+
+def _declared(root: str) -> Iterator[Known]:
+    for path in _files(root):
+        bounds = [bound for line in _lines(path) for bound in lower_bounds(line)]
+        if bounds:
+            yield Known(min(bounds), path)
+
+
+def _files(root: str) -> Iterator[str]:
+    for name in _DECLARED:
+        yield os.path.join(root, name)
+    for directory in (root, os.path.join(root, "requirements")):
+        try:
+            names = sorted(os.listdir(directory))
+        except OSError:
+            continue
+        for name in names:
+            if name.endswith(".txt") and ("requirements" in name or directory != root):
+                yield os.path.join(directory, name)
+
+
+def lower_bounds(line: str) -> Iterator[tuple[int, int]]:
+    """The lower bounds that one line of a dependency file gives for torch.
+
+    `torch>=2.1,<3` gives (2, 1); `torch<3` and `torch` alone give nothing.
+    """
+    if "torch" not in line or line.lstrip().startswith(("#", ";", "//")):
+        return
+    for found in _REQUIREMENT.finditer(line):
+        lowest = []
+        for part in found.group("bounds").split(","):
+            bound = _LOWER.match(part.strip())
+            if bound:
+                lowest.append((int(bound.group("major")), int(bound.group("minor") or 0)))
+        if lowest:
+            yield max(lowest)
+
+
+def _locked(root: str) -> Iterator[Known]:
+    for name in _LOCKS:
+        path = os.path.join(root, name)
+        text = "\n".join(_lines(path))
+        found = _LOCKED.search(text) or _LOCKED_JSON.search(text)
+        if found:
+            yield Known((int(found.group(1)), int(found.group(2))), path)
+
+
+def _installed(root: str) -> Iterator[Known]:
+    for directory in _site_packages(root):
+        try:
+            names = os.listdir(directory)
+        except OSError:
+            continue
+        for name in names:
+            found = _INSTALLED.match(name)
+            if found:
+                yield Known((int(found.group(1)), int(found.group(2))), os.path.join(directory, name))
+
+
+def _site_packages(root: str) -> Iterator[str]:
+    """The project's own environment, the active one, then the one that torchlint runs in."""
+    import sys
+
+    for base in (os.path.join(root, ".venv"), os.path.join(root, "venv"), os.environ.get("VIRTUAL_ENV", "")):
+        library = os.path.join(base, "lib")
+        if base and os.path.isdir(library):
+            for name in sorted(os.listdir(library)):
+                yield os.path.join(library, name, "site-packages")
+            yield os.path.join(base, "Lib", "site-packages")
+    yield from (path for path in sys.path if path.endswith(("site-packages", "dist-packages")))
+
+
+def _lines(path: str) -> list[str]:
+    try:
+        with open(path, encoding="utf-8", errors="replace") as file:
+            return file.read().splitlines()
+    except OSError:
+        return []
