@@ -1,0 +1,94 @@
+"""The range of a tensor: logits, probabilities, log-probabilities... as far as the code spells it out.
+
+The states are those of `roles.RANGE_AFTER`: `raw` (the last operation is a linear or convolutional layer), `prob` (sums
+to one over a dimension), `prob01` (each between 0 and 1), `logprob`, `logprob01`, `nonneg`, `pm1`, `int`. Reshaping,
+indexing, moves and casts keep the state; arithmetic ends it, because a temperature or an offset makes something else of
+the number.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from torchlint.model.values import UNKNOWN, Value
+from torchlint.torch_api import roles
+
+_DEEPEST = 60
+_ELEMENT = {"prob": "prob01", "logprob": "logprob01"}
+_NOISE = frozenset(f"torch.nn.{name}" for name in ("Dropout", "Dropout1d", "Dropout2d", "Dropout3d"))
+
+
+class Range(NamedTuple):
+    """The state of a tensor, and the value (a call, or a layer applied) that put it there."""
+
+    state: str
+    by: Value
+
+
+def range_of(value: Value) -> Range | None:
+    """The range of a tensor value; `None` if it is not known or differs between branches."""
+    return _range(value, _DEEPEST)
+
+
+def _range(value: Value, depth: int) -> Range | None:
+    if depth <= 0:
+        return None
+    kind = value.kind
+    if kind == "union":
+        return _agreed([_range(option, depth - 1) for option in value.items])
+    if kind == "apply":
+        return _applied(value, depth)
+    if kind == "item" and value.base is not None:
+        return _part(_range(value.base, depth - 1), value.items[0])
+    if kind == "attribute" and value.base is not None and value.name in ("data", "T", "mT"):
+        return _range(value.base, depth - 1)
+    if kind == "call":
+        state = roles.RANGE_AFTER.get(value.name)
+        if state is not None:
+            return Range(state, value)
+        if value.name in roles.KEEPS_RANGE:
+            return _range(_operand(value), depth - 1)
+    return None
+
+
+def _applied(value: Value, depth: int) -> Range | None:
+    layer = value.base
+    if layer is None:
+        return None
+    result = value.result
+    if result is not value:
+        return _range(result, depth - 1)
+    if layer.kind != "instance" or layer.target is not None:
+        return None
+    state = roles.RANGE_AFTER.get(layer.name)
+    if state is not None:
+        return Range(state, value)
+    given = value.items[0] if value.items else value.argument(0, "input") or UNKNOWN
+    if layer.name in roles.KEEPS_RANGE:
+        return _range(given, depth - 1)
+    if layer.name in _NOISE:
+        before = _range(given, depth - 1)
+        return before if before is not None and before.state == "raw" else None
+    return None
+
+
+def _part(whole: Range | None, index: Value) -> Range | None:
+    if whole is None:
+        return None
+    parts = index.items if index.kind == "tuple" else ()
+    if any(part.kind == "const" and isinstance(part.const, int) for part in parts):
+        return Range(_ELEMENT.get(whole.state, whole.state), whole.by)
+    return whole
+
+
+def _operand(value: Value) -> Value:
+    if value.name.startswith("."):
+        return value.base or UNKNOWN
+    return value.argument(0, "input") or UNKNOWN
+
+
+def _agreed(ranges: list[Range | None]) -> Range | None:
+    first = ranges[0]
+    if first is None or any(other is None or other.state != first.state for other in ranges):
+        return None
+    return first
