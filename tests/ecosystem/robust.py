@@ -22,7 +22,6 @@ from typing import Any, NamedTuple
 from ecosystem import files, projects
 from torchlint import engine, packs, selection
 from torchlint.hygiene import RULE_CRASHED
-from torchlint.model import Project
 from torchlint.selection import Ruleset
 from torchlint.settings import Settings
 
@@ -150,6 +149,7 @@ def variants(text: str, chance: random.Random) -> Iterator[tuple[str, str]]:
 
 def trouble_with(root: Path, path: Path, text: str, rules: Ruleset, *, alone: bool) -> str | None:
     """Check one text; what went wrong, else `None`. `alone` hides the files around it."""
+    from torchlint.model import Project
 
     def read(other: str) -> bytes | None:
         try:

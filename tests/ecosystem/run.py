@@ -12,7 +12,7 @@ from pathlib import Path
 
 sys.path[:0] = [str(Path(__file__).resolve().parents[1]), str(Path(__file__).resolve().parents[2])]
 
-from ecosystem import checking, precision, projects, robust, verdicts  # noqa: E402
+from ecosystem import checking, oracle, precision, projects, robust, verdicts  # noqa: E402
 from ecosystem.checking import Found, Run  # noqa: E402
 from torchlint import packs  # noqa: E402
 from torchlint.rule import Rule  # noqa: E402
@@ -52,6 +52,7 @@ def main() -> int:
 
     commands.add_parser("precision", help="precision per rule from the verdicts, against the bars")
     robust.add_arguments(commands)
+    oracle.add_arguments(commands)
 
     arguments = parser.parse_args()
     match arguments.command:
@@ -70,8 +71,10 @@ def main() -> int:
             return judge_all([" ".join(arguments.words)] if arguments.words else sys.stdin.read().splitlines())
         case "precision":
             return show_precision()
+        case "robust":
+            return robust.main(arguments)
         case _:
-            return int(robust.main(arguments))
+            return oracle.main(arguments)
 
 
 def fetch_all(chosen: list[projects.Project]) -> int:
