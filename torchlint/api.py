@@ -1,0 +1,70 @@
+"""All that a rule may import: the one promise that torchlint makes to rule authors.
+
+A rule is a generator `check(module)` decorated with `@rule(...)`. It asks the model (`torchlint.model` says what can be
+asked) and yields `finding(...)` for what is certain.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from torchlint.evidence import Evidence, Measured
+from torchlint.findings import Category, Finding, Fix, Place, Related, Safety, Severity, Span
+from torchlint.fixes.verbs import *  # noqa: F403
+from torchlint.model import UNKNOWN, Call, ClassModel, Event, Frame, LossCall, Module, Trace, Value
+from torchlint.model.syntax import Class, Function, dotted
+from torchlint.model.tensors import Range, cut_of, first_input, loss_call, parameters_of, range_of
+from torchlint.model.trace import Guard, Loop, bare_iterable, is_optimizer, is_scaler, is_scheduler, truth
+from torchlint.model.values import is_module, sequential_layers, union, unwrapped, value_class
+from torchlint.rule import Findings, Rule, rule
+from torchlint.torch_api import roles
+
+if TYPE_CHECKING:
+    Where = Event | Call | Place | Value
+
+_DRAFT = ("", "")
+
+
+def finding(
+    where: Event | Call | Place | Value,
+    message: str,
+    *,
+    see: Iterable[tuple[Event | Call | Place | Value, str]] = (),
+    fix: Fix | Iterable[Fix] | None = None,
+    severity: Severity | None = None,
+) -> Finding:
+    """What a rule yields: a place, a sentence, places that explain it, and fixes.
+
+    `where` is an event, a call, a place (`module.place(node)`), or a value with a node. An event in another file is
+    reported at the call in the checked file that leads there, and its own place is added to `see`. The engine adds the
+    rule's code and name.
+    """
+    related = [Related(_place(item), text) for item, text in see]
+    if isinstance(where, Event) and not where.is_local:
+        related.insert(0, Related(where.own_place, "it happens here"))
+    fixes = () if fix is None else (fix,) if isinstance(fix, Fix) else tuple(fix)
+    if isinstance(where, Event) and not where.is_local:
+        fixes = ()
+    return Finding(*_DRAFT, place=_own(where), message=message, related=tuple(related), fixes=fixes, severity=severity)
+
+
+def _own(where: Event | Call | Place | Value) -> Place:
+    if isinstance(where, Place):
+        return where
+    if isinstance(where, Value):
+        return _place(where)
+    return where.place
+
+
+def _place(where: Event | Call | Place | Value) -> Place:
+    if isinstance(where, Place):
+        return where
+    if isinstance(where, Event):
+        return where.own_place
+    if isinstance(where, Call):
+        return where.place
+    if where.node is None or where.frame is None:
+        raise ValueError("a value without a node has no place")
+    return Place(where.frame.source.path, Span.of(where.node))

@@ -1,0 +1,294 @@
+"""The semantic model: what a rule can ask about a file.
+
+Start at `Module`. Its words, from the syntax upwards:
+
+- `module.calls(...)`, `module.references(...)`: calls and names by canonical name, resolved on demand
+- `module.value(node)`: what an expression can be (`values.Value`, a symbolic term; `UNKNOWN` is a value too)
+- `module.classes`, `module.nn_modules`: classes with bases, attributes and methods across files (`classes.ClassModel`)
+- `module.traces`: for each function (and the module body) what can happen from there on, with calls of project
+  functions put in place (`trace.Trace`): events, loops, guards, contexts, and questions about paths
+- `module.losses()`, `range_of`, `parameters_of`, `cut_of`: properties of tensors (`tensors`)
+
+Answers are three-valued: `True`, `False`, and `None` for "cannot tell". A rule reports on certainty alone.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from typing import Any
+
+from torchlint.findings import Place
+from torchlint.model.classes import ClassModel
+from torchlint.model.project import Project
+from torchlint.model.syntax import Class, Function, Scope, Source, dotted
+from torchlint.model.tensors import LossCall, loss_call
+from torchlint.model.trace import WORDS, Event, Trace, place_of, worth_following
+from torchlint.model.values import UNKNOWN, Frame, Value
+from torchlint.torch_api import canonical, roles
+
+
+class Call:
+    """One call of the checked file, found by its name; `value` is its result in the function's own frame."""
+
+    __slots__ = ("module", "node", "scope")
+
+    def __init__(self, module: Module, node: ast.Call, scope: Scope) -> None:
+        self.module = module
+        self.node = node
+        self.scope = scope
+
+    @property
+    def function(self) -> Function | None:
+        """The function whose body holds the call."""
+        return self.scope.function
+
+    @property
+    def frame(self) -> Frame:
+        """That function's frame, its parameters not known."""
+        return self.module.frame(self.function)
+
+    @property
+    def value(self) -> Value:
+        """The result of the call."""
+        return self.frame.value(self.node)
+
+    def argument(self, position: int | None, keyword: str | None = None) -> Value | None:
+        """The value of an argument; `None` if it is not passed."""
+        return Value("call", node=self.node, frame=self.frame).argument(position, keyword)
+
+    @property
+    def receiver(self) -> Value:
+        """What the method is called on; `UNKNOWN` for a plain function."""
+        func = self.node.func
+        return self.frame.value(func.value) if isinstance(func, ast.Attribute) else UNKNOWN
+
+    @property
+    def place(self) -> Place:
+        """Where the call is."""
+        return self.module.place(self.node)
+
+
+class Module:
+    """The checked file, as rules see it."""
+
+    __slots__ = ("_traces", "options", "path", "project", "source", "text", "tree")
+
+    def __init__(self, source: Source, project: Project) -> None:
+        self.source = source
+        self.project = project
+        self.path = source.path
+        self.text = source.text
+        self.tree = source.tree
+        self.options: dict[str, Any] = {}
+        self._traces: list[Trace] | None = None
+
+    @classmethod
+    def build(cls, path: str, text: str, project: Project, tree: ast.Module | None = None) -> Module:
+        """Make the model of a text; `tree` may hold only the parts that parse.
+
+        Raises:
+            SyntaxError: if no tree is given and the text does not parse.
+        """
+        source = Source(path, text, tree if tree is not None else ast.parse(text))
+        project.add(source)
+        return cls(source, project)
+
+    def dispose(self) -> None:
+        """Free everything; the project keeps the file parsed for others as long as memory allows."""
+        self._traces = None
+        self.project.finish()
+
+    def option(self, name: str) -> Any:
+        """The configured value of an option of the rule that is being checked."""
+        return self.options[name]
+
+    @property
+    def torch_version(self) -> tuple[int, int] | None:
+        """The lowest torch version that the project allows, if known."""
+        return self.project.torch_version
+
+    # places
+
+    def place(self, node: ast.AST, frame: Frame | None = None) -> Place:
+        """Where a node is; with a frame of another file, the call in this file that leads there."""
+        return place_of(node, frame or self.frame(None), self.source)
+
+    def parent(self, node: ast.AST) -> ast.AST | None:
+        """The node that holds `node`."""
+        return self.source.parent(node)
+
+    def statement(self, node: ast.AST) -> ast.stmt | None:
+        """The innermost statement that holds `node`."""
+        return self.source.statement(node)
+
+    def function(self, node: ast.AST) -> Function | None:
+        """The innermost function whose body holds `node`."""
+        return self.source.function(node)
+
+    def code(self, node: ast.AST) -> str:
+        """The expression in one line, as `ast.unparse` writes it, for messages."""
+        return ast.unparse(node)
+
+    # names and values
+
+    def frame(self, function: Function | None) -> Frame:
+        """The frame of a function (or of the module body) whose callers are not known."""
+        return self.project.frame(self.source, function)
+
+    def value(self, node: ast.AST) -> Value:
+        """What an expression can be at its place."""
+        return self.frame(self.function(node)).value(node)
+
+    def qualname(self, node: ast.expr) -> str | None:
+        """The canonical dotted name of an imported thing (`torch.nn.Linear`); `None` if it is not certain."""
+        value = self.value(node)
+        return value.name if value.kind == "ref" else None
+
+    def calls(self, *names: str) -> Iterator[Call]:
+        """The calls of outside functions or classes with these canonical names, or of methods (`.squeeze`).
+
+        A call in a function that may mean one of several things is left out.
+        """
+        wanted = set(names)
+        last_names = {name.rpartition(".")[2] for name in names}
+        by_name = self.source.by_name
+        candidates: list[tuple[ast.Call, Scope]] = []
+        for last in last_names:
+            candidates.extend(by_name.get(last, ()))
+        for local, definitions in self.source.scope.names.items():
+            if local not in last_names and any(
+                d.kind == "import" and d.dotted.rpartition(".")[2] in last_names for d in definitions
+            ):
+                candidates.extend(by_name.get(local, ()))
+        candidates.sort(key=lambda item: (item[0].lineno, item[0].col_offset))
+        for node, scope in candidates:
+            call = Call(self, node, scope)
+            func = node.func
+            if isinstance(func, ast.Attribute) and "." + func.attr in wanted:
+                owner = call.frame.value(func.value)
+                if owner.kind not in ("ref", "package", "class"):
+                    yield call
+                    continue
+            callee = call.frame.value(func)
+            if callee.kind == "ref" and callee.name in wanted:
+                yield call
+
+    def references(self, accept: set[str] | None = None) -> Iterator[tuple[ast.expr, str]]:
+        """All uses of imported dotted names, longest chain first, with their canonical names.
+
+        `accept` restricts the search to names whose last part is in it.
+        """
+        inner: set[int] = set()
+        functions: dict[int, Function | None] = {}
+        stack: list[tuple[ast.AST, Function | None]] = [(self.tree, None)]
+        while stack:
+            node, function = stack.pop()
+            if id(node) in self.source.function_of:
+                function = self.source.function_of[id(node)]
+            for child in ast.iter_child_nodes(node):
+                stack.append((child, function))
+            if not isinstance(node, ast.Attribute | ast.Name) or id(node) in inner:
+                continue
+            if isinstance(node, ast.Attribute):
+                current: ast.AST = node.value
+                while isinstance(current, ast.Attribute | ast.Name):
+                    inner.add(id(current))
+                    current = current.value if isinstance(current, ast.Attribute) else self.tree
+                if not isinstance(node.ctx, ast.Load) or dotted(node) is None:
+                    continue
+                last = node.attr
+            else:
+                if not isinstance(node.ctx, ast.Load):
+                    continue
+                last = node.id
+            if accept is not None and last not in accept and not self._imported_as(last, accept):
+                continue
+            functions[id(node)] = function
+            value = self.frame(function).value(node)
+            if value.kind == "ref" and "." in value.name:
+                yield node, value.name
+
+    def _imported_as(self, local: str, accept: set[str]) -> bool:
+        return any(
+            d.kind == "import" and d.dotted.rpartition(".")[2] in accept
+            for d in self.source.scope.names.get(local, ())
+        )
+
+    # classes
+
+    @property
+    def classes(self) -> list[ClassModel]:
+        """All classes of the file."""
+        return [self.project.class_model(cls) for cls in self.source.classes]
+
+    @property
+    def nn_modules(self) -> list[ClassModel]:
+        """The classes that certainly are `nn.Module`s."""
+        return [model for model in self.classes if model.is_module is True]
+
+    def class_of(self, function: Function) -> ClassModel | None:
+        """The class that a method belongs to."""
+        return self.project.class_model(function.cls) if function.cls is not None else None
+
+    # events
+
+    @property
+    def traces(self) -> list[Trace]:
+        """What can happen from each function of the file on, and from the module body; made once, shared by all rules.
+
+        The module body (a script) comes first, then functions in the order of the text. A function that another one
+        calls occurs in both traces; a finding at the same place is reported once.
+        """
+        if self._traces is None:
+            traces: list[Trace] = []
+            if self._body_is_worth_following():
+                traces.append(Trace(self.frame(None)))
+            for function in self.source.functions:
+                if isinstance(function.node, ast.Lambda):
+                    continue
+                if worth_following(self.project, function):
+                    traces.append(Trace(self.frame(function)))
+            self._traces = traces
+        return self._traces
+
+    def _body_is_worth_following(self) -> bool:
+        for name, calls in self.source.by_name.items():
+            if any(scope.function is None for _, scope in calls):
+                if name in WORDS or "loss" in name or "crit" in name:
+                    return True
+                for definition in self.source.scope.names.get(name, ()):
+                    if definition.kind in ("function", "class", "import"):
+                        return True
+        return False
+
+    def losses(self) -> Iterator[LossCall]:
+        """All losses that are computed in the file or in what it calls, once per place and context."""
+        for trace in self.traces:
+            for event in trace.of("loss"):
+                loss = loss_call(event)
+                if loss is not None:
+                    yield loss
+
+    def call_sites(self, function: Function) -> list[tuple[ast.Call, Frame]] | None:
+        """All calls of a function in the project; `None` if some cannot be told (it is passed around, or unreadable)."""
+        return self.project.call_sites(function)
+
+
+__all__ = [
+    "UNKNOWN",
+    "Call",
+    "Class",
+    "ClassModel",
+    "Event",
+    "Frame",
+    "Function",
+    "LossCall",
+    "Module",
+    "Project",
+    "Source",
+    "Trace",
+    "Value",
+    "canonical",
+    "roles",
+]

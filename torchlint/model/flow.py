@@ -1,0 +1,393 @@
+"""Reaching definitions of one function: which bindings can be the value of a name at the place where it is read.
+
+Attributes and literal subscripts of local names (`self.x`, `args.lr`, `batch["labels"]`) are followed like names as long
+as their base is not rebound. Loops are walked until nothing changes, so definitions reach over the back edge.
+"""
+
+from __future__ import annotations
+
+import ast
+
+from torchlint.model.syntax import Def, Function, Path, Scope, Source, dotted
+
+Env = dict[str, tuple[Def, ...]]
+
+_LARGEST = 6000  # statements times names; beyond, names are answered without order
+_ROUNDS = 3
+_COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
+_OPAQUE = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+
+
+class Flow:
+    """The definitions that reach each read in one function (or in the module body, for `function=None`).
+
+    `reaching[id(node)]` is set for `Name`, `Attribute` and `Subscript` nodes that are read, and for the target of an
+    augmented assignment (the definitions before it). A missing key means: bound outside. The definition `ENTRY` in a
+    tuple stands for whatever an attribute held when the function was entered, or for what a call may have stored.
+    """
+
+    __slots__ = ("_continues", "_defs", "_env", "_exits", "_scope", "_self", "coarse", "reaching")
+
+    def __init__(self, source: Source, function: Function | None) -> None:
+        self.reaching: dict[int, tuple[Def, ...]] = {}
+        self._defs: dict[tuple[int, Path], Def] = {}
+        self._scope = function.scope if function is not None else source.scope
+        self._env: Env | None = {}
+        self._exits: list[Env] = []
+        self._continues: list[Env] = []
+        self._self: str | None = None
+        body: list[ast.stmt] = source.tree.body
+        if function is not None:
+            body = function.body
+            args = function.node.args
+            for arg in (*args.posonlyargs, *args.args, *args.kwonlyargs, args.vararg, args.kwarg):
+                if arg is not None:
+                    self._env[arg.arg] = (self._scope.names[arg.arg][0],)
+            if function.cls is not None and args.args:
+                self._self = args.args[0].arg
+        self.coarse = _weight(body) * max(1, len(self._scope.names) // 50) > _LARGEST
+        if self.coarse:
+            return
+        if function is not None and isinstance(function.node, ast.Lambda):
+            self._read(function.node.body)
+        else:
+            self._block(body)
+
+    def _block(self, statements: list[ast.stmt]) -> None:
+        for statement in statements:
+            if self._env is None:
+                return
+            handler = _STATEMENTS.get(statement.__class__)
+            if handler is None:
+                for child in ast.iter_child_nodes(statement):
+                    self._read(child)
+            else:
+                handler(self, statement)
+
+    # statements
+
+    def _assign(self, node: ast.Assign) -> None:
+        self._read(node.value)
+        for target in node.targets:
+            self._bind(target, "assign", node.value, node)
+
+    def _annotated(self, node: ast.AnnAssign) -> None:
+        if node.value is not None:
+            self._read(node.value)
+            self._bind(node.target, "assign", node.value, node)
+
+    def _augmented(self, node: ast.AugAssign) -> None:
+        self._read(node.value)
+        self._read(node.target)
+        self._bind(node.target, "augment", node.value, node)
+
+    def _definition(self, node: ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) -> None:
+        for expression in node.decorator_list:
+            self._read(expression)
+        self._rebind(node.name, self._scoped(node.name, node))
+
+    def _imports(self, node: ast.Import | ast.ImportFrom) -> None:
+        for alias in node.names:
+            if alias.name != "*":
+                name = alias.asname or (alias.name.partition(".")[0] if isinstance(node, ast.Import) else alias.name)
+                self._rebind(name, self._scoped(name, node))
+
+    def _leave(self, node: ast.Return | ast.Raise) -> None:
+        for child in ast.iter_child_nodes(node):
+            self._read(child)
+        self._env = None
+
+    def _break(self, _: ast.Break) -> None:
+        if self._env is not None:
+            self._exits.append(self._env)
+        self._env = None
+
+    def _continue(self, _: ast.Continue) -> None:
+        if self._env is not None:
+            self._continues.append(self._env)
+        self._env = None
+
+    def _if(self, node: ast.If) -> None:
+        self._read(node.test)
+        assert self._env is not None
+        before = dict(self._env)
+        self._block(node.body)
+        taken, self._env = self._env, before
+        self._block(node.orelse)
+        self._env = _join(taken, self._env)
+
+    def _loop(self, node: ast.For | ast.AsyncFor | ast.While) -> None:
+        outer_exits, outer_continues = self._exits, self._continues
+        if not isinstance(node, ast.While):
+            self._read(node.iter)
+        assert self._env is not None
+        entry: Env = self._env
+        exits: list[Env] = []
+        for _ in range(_ROUNDS):
+            self._env, self._exits, self._continues = dict(entry), [], []
+            if isinstance(node, ast.While):
+                self._read(node.test)
+            else:
+                self._bind(node.target, "for", node.iter, node)
+            self._block(node.body)
+            exits = self._exits
+            again = self._env
+            for other in self._continues:
+                again = _join(again, other)
+            merged = _join(dict(entry), again)
+            assert merged is not None
+            if merged == entry:
+                break
+            entry = merged
+        self._exits, self._continues = outer_exits, outer_continues
+        endless = isinstance(node, ast.While) and isinstance(node.test, ast.Constant) and bool(node.test.value)
+        self._env = None if endless else dict(entry)
+        if self._env is not None:
+            self._block(node.orelse)
+        for other in exits:
+            self._env = _join(self._env, other)
+
+    def _with(self, node: ast.With | ast.AsyncWith) -> None:
+        for item in node.items:
+            self._read(item.context_expr)
+            if item.optional_vars is not None:
+                self._bind(item.optional_vars, "with", item.context_expr, node)
+        self._block(node.body)
+
+    def _try(self, node: ast.Try) -> None:
+        assert self._env is not None
+        before = dict(self._env)
+        self._block(node.body)
+        after = self._env
+        if self._env is not None:
+            self._env = dict(self._env)
+            self._block(node.orelse)
+        result = self._env
+        for handler in node.handlers:
+            self._env = _join(dict(before), after)
+            if handler.type is not None:
+                self._read(handler.type)
+            if handler.name and self._env is not None:
+                self._rebind(handler.name, self._scoped(handler.name, handler))
+            self._block(handler.body)
+            result = _join(result, self._env)
+        self._env = result if result is not None or not node.finalbody else before
+        self._block(node.finalbody)
+        if result is None:
+            self._env = None
+
+    def _match(self, node: ast.Match) -> None:
+        self._read(node.subject)
+        assert self._env is not None
+        before = self._env
+        result: Env | None = dict(before)
+        for case in node.cases:
+            self._env = dict(before)
+            for pattern in ast.walk(case.pattern):
+                name = getattr(pattern, "name", None) or getattr(pattern, "rest", None)
+                if isinstance(name, str):
+                    self._rebind(name, self._scoped(name, pattern))
+            if case.guard is not None:
+                self._read(case.guard)
+            self._block(case.body)
+            result = _join(result, self._env)
+        self._env = result
+
+    def _delete(self, node: ast.Delete) -> None:
+        for target in node.targets:
+            if isinstance(target, ast.Name) and self._env is not None:
+                self._forget(target.id)
+                self._env.pop(target.id, None)
+            else:
+                self._read(target)
+
+    # expressions
+
+    def _read(self, node: ast.AST) -> None:
+        env = self._env
+        if env is None:
+            return
+        cls = node.__class__
+        if cls is ast.Name:
+            found = env.get(node.id)  # type: ignore[attr-defined]
+            if found is not None:
+                self.reaching[id(node)] = found
+            return
+        if cls is ast.Constant:
+            return
+        if cls is ast.Attribute or cls is ast.Subscript:
+            path = place(node)
+            if path is not None:
+                found = env.get(path)
+                if found is not None:
+                    self.reaching[id(node)] = found
+            for child in ast.iter_child_nodes(node):
+                self._read(child)
+            return
+        if cls in _COMPREHENSIONS:
+            self._comprehension(node)
+            return
+        if cls is ast.NamedExpr:
+            self._read(node.value)  # type: ignore[attr-defined]
+            self._bind(node.target, "assign", node.value, node)  # type: ignore[attr-defined]
+            return
+        if cls is ast.Lambda or cls in _OPAQUE:
+            return
+        for child in ast.iter_child_nodes(node):
+            self._read(child)
+        if cls is ast.Call and self._self is not None:
+            func = node.func  # type: ignore[attr-defined]
+            if func.__class__ is ast.Attribute and func.value.__class__ is ast.Name and func.value.id == self._self:
+                self._may_change(self._self)
+
+    def _comprehension(self, node: ast.AST) -> None:
+        assert self._env is not None
+        outer = self._env
+        self._env = dict(outer)
+        for generator in node.generators:  # type: ignore[attr-defined]
+            self._read(generator.iter)
+            self._bind(generator.target, "comprehension", generator.iter, node)
+            for test in generator.ifs:
+                self._read(test)
+        for field in ("elt", "key", "value"):
+            child = getattr(node, field, None)
+            if child is not None:
+                self._read(child)
+        self._env = outer
+
+    # bindings
+
+    def _bind(self, target: ast.expr, kind: str, value: ast.expr | None, node: ast.AST, path: Path = ()) -> None:
+        if isinstance(target, ast.Tuple | ast.List):
+            starred = False
+            for i, element in enumerate(target.elts):
+                starred = starred or isinstance(element, ast.Starred)
+                self._bind(element, kind, value, node, (*path, -1 if starred else i))
+            return
+        if isinstance(target, ast.Starred):
+            self._bind(target.value, kind, value, node, path)
+            return
+        name = place(target)
+        if not isinstance(target, ast.Name):
+            for child in ast.iter_child_nodes(target):
+                self._read(child)
+        if name is None:
+            return
+        key = (id(target), path)
+        definition = self._defs.get(key)
+        if definition is None:
+            definition = self._defs[key] = Def(kind, node, self._scope, value, path)
+            if kind == "augment":
+                definition.dotted = name
+        self._rebind(name, definition)
+
+    def _rebind(self, name: str, definition: Def) -> None:
+        if self._env is None or self._scope.outer_names.get(name):
+            return
+        self._forget(name)
+        self._env[name] = (definition,)
+
+    def _forget(self, name: str) -> None:
+        assert self._env is not None
+        attribute, item = name + ".", name + "["
+        stale = [key for key in self._env if key.startswith((attribute, item))]
+        for key in stale:
+            del self._env[key]
+
+    def _may_change(self, name: str) -> None:
+        assert self._env is not None
+        prefix = name + "."
+        for key, definitions in self._env.items():
+            if key.startswith(prefix) and ENTRY not in definitions:
+                self._env[key] = (*definitions, ENTRY)
+
+    def _scoped(self, name: str, node: ast.AST) -> Def:
+        for definition in self._scope.names.get(name, ()):
+            if definition.node is node:
+                return definition
+        key = (id(node), ())
+        if key not in self._defs:
+            self._defs[key] = Def("declare", node, self._scope)
+        return self._defs[key]
+
+
+ENTRY = Def("entry", ast.Pass(), Scope("module", None, ast.Pass()))
+
+
+def place(node: ast.AST) -> str | None:
+    """The followed name of an expression: `x`, `x.y`, `x["k"]`, `x.y[0]`; `None` for anything else."""
+    if isinstance(node, ast.Subscript):
+        if not isinstance(node.slice, ast.Constant):
+            return None
+        base = place(node.value)
+        return None if base is None else f"{base}[{node.slice.value!r}]"
+    if isinstance(node, ast.Attribute):
+        base = place(node.value)
+        return None if base is None else f"{base}.{node.attr}"
+    return dotted(node)
+
+
+def _join(first: Env | None, second: Env | None) -> Env | None:
+    if first is None:
+        return second
+    if second is None or first is second:
+        return first
+    for name, definitions in second.items():
+        known = first.get(name)
+        if known is None:
+            first[name] = (*definitions, ENTRY) if _followed(name) and ENTRY not in definitions else definitions
+        elif known is not definitions and known != definitions:
+            first[name] = known + tuple(d for d in definitions if d not in known)
+    for name, definitions in first.items():
+        if name not in second and _followed(name) and ENTRY not in definitions:
+            first[name] = (*definitions, ENTRY)
+    return first
+
+
+def _followed(name: str) -> bool:
+    return "." in name or "[" in name
+
+
+def _weight(body: list[ast.stmt]) -> int:
+    total = 0
+    stack: list[list[ast.stmt]] = [body]
+    while stack:
+        block = stack.pop()
+        total += len(block)
+        for statement in block:
+            for field in ("body", "orelse", "finalbody", "handlers", "cases"):
+                inner = getattr(statement, field, None)
+                if inner and not isinstance(statement, _OPAQUE):
+                    for item in inner:
+                        if not isinstance(item, ast.stmt):
+                            stack.append(item.body)
+                    if isinstance(inner[0], ast.stmt):
+                        stack.append(inner)
+    return total
+
+
+_STATEMENTS = {
+    ast.Assign: Flow._assign,
+    ast.AnnAssign: Flow._annotated,
+    ast.AugAssign: Flow._augmented,
+    ast.FunctionDef: Flow._definition,
+    ast.AsyncFunctionDef: Flow._definition,
+    ast.ClassDef: Flow._definition,
+    ast.Import: Flow._imports,
+    ast.ImportFrom: Flow._imports,
+    ast.Return: Flow._leave,
+    ast.Raise: Flow._leave,
+    ast.Break: Flow._break,
+    ast.Continue: Flow._continue,
+    ast.If: Flow._if,
+    ast.For: Flow._loop,
+    ast.AsyncFor: Flow._loop,
+    ast.While: Flow._loop,
+    ast.With: Flow._with,
+    ast.AsyncWith: Flow._with,
+    ast.Try: Flow._try,
+    ast.Match: Flow._match,
+    ast.Delete: Flow._delete,
+}
+if hasattr(ast, "TryStar"):
+    _STATEMENTS[ast.TryStar] = Flow._try

@@ -1,0 +1,276 @@
+"""The project around the checked file: which file an import means, and what it defines.
+
+Files are read through the functions that the caller gives, parsed when a question leads there, and dropped again when
+too much text is held. `used` collects the files that the answers for one checked file rest on.
+"""
+
+from __future__ import annotations
+
+import ast
+import posixpath
+from collections.abc import Callable, Iterable
+
+from torchlint.model.classes import ClassModel
+from torchlint.model.syntax import Class, Function, Source
+from torchlint.model.values import UNKNOWN, Frame, Value, union
+from torchlint.torch_api import canonical
+
+Read = Callable[[str], bytes | None]
+
+_HELD = 4_000_000  # bytes of source text kept parsed
+_LARGEST = 2_000_000  # a larger file is not followed into
+_MOST_CALLERS = 40
+_NEVER_LOCAL = frozenset({"torch", "numpy", "os", "sys", "typing", "math", "re", "json", "time", "random", "__future__"})
+
+
+class Project:
+    """Files that may refer to each other.
+
+    Args:
+        root: the directory that imports are looked up in, besides `root/src` and the importing file's own places.
+        read: the bytes of a file, or `None` if there is no such file.
+        torch_version: the lowest torch version that the project allows, if known.
+        exists: whether a file or directory exists; by default whether `read` gives something.
+        files: all Python files of the project, for the rare questions about the whole project.
+    """
+
+    def __init__(
+        self,
+        root: str,
+        read: Read,
+        torch_version: tuple[int, int] | None = None,
+        exists: Callable[[str], bool] | None = None,
+        files: Callable[[], Iterable[str]] | None = None,
+    ) -> None:
+        self.root = root
+        self.read = read
+        self.exists = exists or (lambda path: read(path) is not None)
+        self.files = files or (lambda: ())
+        self.torch_version = torch_version
+        self.used: set[str] = set()
+        self._sources: dict[str, Source | None] = {}
+        self._places: dict[tuple[str, str], tuple[str, str] | None] = {}
+        self._tops: dict[tuple[str, str], bool] = {}
+        self._mentions: dict[str, list[str]] = {}
+        self._following: set[tuple[int, str]] = set()
+
+    def add(self, source: Source) -> None:
+        """Make a checked file known, so that others that import it see the same text."""
+        self._sources[source.path] = source
+
+    def load(self, path: str) -> Source | None:
+        """The parsed file, or `None` if it does not exist or does not parse."""
+        self.used.add(path)
+        if path in self._sources:
+            return self._sources[path]
+        source: Source | None = None
+        data = self.read(path)
+        if data is not None and len(data) <= _LARGEST:
+            try:
+                text = data.decode("utf-8-sig")
+                source = Source(path, text, ast.parse(text))
+            except (SyntaxError, ValueError, RecursionError, MemoryError):
+                source = None
+        self._sources[path] = source
+        return source
+
+    def finish(self) -> None:
+        """Forget what was worked out for the last checked file, and drop files beyond the memory bound."""
+        self.used = set()
+        held = 0
+        for path in reversed(list(self._sources)):
+            source = self._sources[path]
+            if source is None:
+                continue
+            held += len(source.text)
+            source.forget()
+            if held > _HELD:
+                source.dispose()
+                del self._sources[path]
+
+    # the whole project
+
+    def mentions(self, *words: str) -> bool:
+        """Whether some file of the project contains one of the words, as text."""
+        for word in words:
+            if word not in self._mentions:
+                needle = word.encode()
+                self._mentions[word] = [path for path in self.files() if needle in (self.read(path) or b"")]
+        return any(self._mentions[word] for word in words)
+
+    def call_sites(self, function: Function) -> list[tuple[ast.Call, Frame]] | None:
+        """All calls of a function that can be found in the project's files and in its own.
+
+        `None` if the function is also used without being called (passed around), so that some calls cannot be seen.
+        """
+        self.mentions(function.name)
+        paths = [function.source.path, *(p for p in self._mentions[function.name] if p != function.source.path)]
+        if len(paths) > _MOST_CALLERS:
+            return None
+        sites: list[tuple[ast.Call, Frame]] = []
+        for path in paths:
+            source = function.source if path == function.source.path else self.load(path)
+            if source is None:
+                continue
+            for node, scope in source.by_name.get(function.name, ()):
+                frame = self.frame(source, scope.function)
+                callee = frame.value(node.func)
+                if callee.kind == "function" and callee.target is function:
+                    sites.append((node, frame))
+                elif callee.kind in ("unknown", "attribute", "union", "param"):
+                    return None
+        return sites
+
+    # frames and classes
+
+    def frame(self, source: Source, function: Function | None) -> Frame:
+        """The frame of a function whose callers are not known, or of the module body."""
+        key = id(function) if function is not None else 0
+        frame: Frame | None = source.frames.get(key)
+        if frame is None:
+            receiver = None
+            if function is not None and function.cls is not None and not function.has_decorator("staticmethod"):
+                if function.has_decorator("classmethod"):
+                    receiver = Value("class", target=function.cls)
+                else:
+                    receiver = self.self_of(function.cls)
+            frame = source.frames[key] = Frame(self, source, function, receiver=receiver)
+        return frame
+
+    def self_of(self, cls: Class) -> Value:
+        """`self` in the methods of a class that is looked at alone."""
+        return Value("instance", target=cls, frame=self.frame(cls.source, None))
+
+    def class_model(self, cls: Class) -> ClassModel:
+        """What a class means."""
+        model: ClassModel | None = cls.source.models.get(id(cls))
+        if model is None:
+            model = cls.source.models[id(cls)] = ClassModel(self, cls)
+        return model
+
+    # imports
+
+    def imported(self, source: Source, name: str) -> Value:
+        """What an imported dotted name means: something of the project, or a reference to something outside."""
+        place = self.locate(source.path, name)
+        if place is None:
+            return Value("ref", name=canonical(name.lstrip("."))) if not name.startswith(".") else UNKNOWN
+        path, rest = place
+        if not rest:
+            return Value("package", name=name, target=path)
+        return self._members(path, rest)
+
+    def _members(self, path: str, rest: str) -> Value:
+        first, _, more = rest.partition(".")
+        value = self.member(path, first)
+        while more:
+            first, _, more = more.partition(".")
+            if value.kind == "package":
+                value = self.member(value.target, first)
+            elif value.kind == "ref":
+                value = Value("ref", name=canonical(f"{value.name}.{first}"))
+            else:
+                return UNKNOWN
+        return value
+
+    def member(self, path: str, name: str) -> Value:
+        """What `name` is in the module at `path`."""
+        key = (hash(path), name)
+        if key in self._following:
+            return UNKNOWN
+        self._following.add(key)
+        try:
+            source = self.load(path) if not path.endswith("/") else None
+            if source is not None:
+                if name in source.scope.names:
+                    return self.frame(source, None).lookup(name)
+                for star in source.scope.stars:
+                    found = self.star(source, star, name)
+                    if found is not None:
+                        return found
+            if path.endswith(("/__init__.py", "/")) or path == "__init__.py":
+                directory = posixpath.dirname(path)
+                for candidate in (posixpath.join(directory, name + ".py"), posixpath.join(directory, name, "__init__.py")):
+                    if self.exists(candidate):
+                        return Value("package", name=name, target=candidate)
+            return UNKNOWN
+        finally:
+            self._following.discard(key)
+
+    def star(self, source: Source, module: str, name: str) -> Value | None:
+        """What a star import of `module` gives to `name`; `None` if it certainly gives nothing known."""
+        place = self.locate(source.path, module)
+        if place is None:
+            if module.startswith("."):
+                return None
+            from torchlint import torch_api
+
+            qualified = f"{module}.{name}"
+            return Value("ref", name=canonical(qualified)) if torch_api.exists(qualified) else None
+        path, rest = place
+        if rest:
+            return None
+        found = self.member(path, name)
+        return found if found is not UNKNOWN else None
+
+    def locate(self, importer: str, name: str) -> tuple[str, str] | None:
+        """The file that a dotted name leads to from a file, and the part of the name inside it; `None` if outside."""
+        directory = posixpath.dirname(importer)
+        key = (directory, name)
+        if key not in self._places:
+            self._places[key] = self._locate(importer, directory, name)
+        return self._places[key]
+
+    def _locate(self, importer: str, directory: str, name: str) -> tuple[str, str] | None:
+        if name.startswith("."):
+            level = len(name) - len(name.lstrip("."))
+            base = directory
+            for _ in range(level - 1):
+                base = posixpath.dirname(base)
+            return self._walk(base, [part for part in name.lstrip(".").split(".") if part], relative=True)
+        parts = name.split(".")
+        if parts[0] in _NEVER_LOCAL:
+            return None
+        for base in self._roots(directory):
+            top = (base, parts[0])
+            if top not in self._tops:
+                stem = posixpath.join(base, parts[0])
+                self._tops[top] = self.exists(stem + ".py") or self.exists(stem)
+            if self._tops[top]:
+                found = self._walk(base, parts, relative=False)
+                if found is not None and found[0] != importer:
+                    return found
+        return None
+
+    def _roots(self, directory: str) -> list[str]:
+        roots = [directory]
+        package = directory
+        while package and self.exists(posixpath.join(package, "__init__.py")):
+            parent = posixpath.dirname(package)
+            if parent == package:
+                break
+            package = parent
+        for root in (package, self.root, posixpath.join(self.root, "src")):
+            if root not in roots:
+                roots.append(root)
+        return roots
+
+    def _walk(self, base: str, parts: list[str], *, relative: bool) -> tuple[str, str] | None:
+        if not parts:
+            initial = posixpath.join(base, "__init__.py")
+            return (initial, "") if self.exists(initial) else (base + "/", "")
+        for count in range(len(parts), 0, -1):
+            stem = posixpath.join(base, *parts[:count])
+            rest = ".".join(parts[count:])
+            if self.exists(stem + ".py"):
+                return stem + ".py", rest
+            initial = posixpath.join(stem, "__init__.py")
+            if self.exists(initial):
+                return initial, rest
+            if count == len(parts) and self.exists(stem):
+                return stem + "/", ""
+        initial = posixpath.join(base, "__init__.py")
+        return (initial, ".".join(parts)) if relative and self.exists(initial) else None
+
+
+__all__ = ["Project", "union"]

@@ -1,0 +1,1045 @@
+"""Events in the order in which they can happen: a control-flow graph with calls of project functions put in place.
+
+A trace starts at one function (or the module body) and follows calls into the project, across files. Its nodes carry
+events (`backward`, `step`, `zero_grad`, `eval`, ...) with the objects that they concern, and assumptions (the tests of
+branches). Protocol rules are questions about paths; a path that takes a test once as true and once as false, although
+nothing between can have changed it, is not a path.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
+
+from torchlint.findings import Place, Span
+from torchlint.model.syntax import Function, Source, dotted
+from torchlint.model.values import NONE, UNKNOWN, Frame, Value, is_module, unwrapped, value_class
+from torchlint.torch_api import roles
+
+if TYPE_CHECKING:
+    from torchlint.model.project import Project
+
+_MOST_NODES = 6000
+_MOST_STATES = 20000
+_DEEPEST_INLINE = 5
+
+WORDS = frozenset(
+    {
+        "backward", "manual_backward", "step", "zero_grad", "unscale_", "update", "clip_grad_norm_", "clip_grad_value_",
+        "clip_grad_norm", "train", "eval", "set_epoch", "state_dict", "load_state_dict", "no_grad", "inference_mode",
+        "set_grad_enabled", "all_reduce", "barrier", "all_gather", "broadcast", "item", "parameters",
+        "add_param_group", "step_update", "save", "DistributedDataParallel", "DDP", "DataLoader", "manual_seed",
+    }
+)  # fmt: skip
+"""Method and function names that make a function worth following."""
+
+
+class Guard:
+    """A test that an event stands under, with the outcome that leads to it."""
+
+    __slots__ = ("frame", "outcome", "test")
+
+    def __init__(self, test: ast.expr, outcome: bool, frame: Frame) -> None:
+        self.test = test
+        self.outcome = outcome
+        self.frame = frame
+
+    @property
+    def value(self) -> Value:
+        """The value of the test."""
+        return self.frame.value(self.test)
+
+    @property
+    def text(self) -> str:
+        """The test as written, with `not` in front where the event needs it to be false."""
+        text = ast.unparse(self.test)
+        return text if self.outcome else f"not ({text})"
+
+    @property
+    def is_periodic(self) -> bool:
+        """Whether the test contains a remainder (`step % k == 0`): true once in a while."""
+        return any(isinstance(n, ast.BinOp) and isinstance(n.op, ast.Mod) for n in ast.walk(self.test))
+
+
+class Loop:
+    """A loop on the way to an event, in the frame in which it runs."""
+
+    __slots__ = ("_assigned", "frame", "header", "node", "outer")
+
+    def __init__(self, node: ast.For | ast.AsyncFor | ast.While, frame: Frame, outer: Loop | None) -> None:
+        self.node = node
+        self.frame = frame
+        self.outer = outer
+        self.header = -1
+        self._assigned: set[str] | None = None
+
+    @property
+    def iterable(self) -> Value:
+        """What the loop runs over, without `enumerate`, `zip`, `tqdm`; unknown for `while`."""
+        if isinstance(self.node, ast.While):
+            return UNKNOWN
+        return bare_iterable(self.frame.value(self.node.iter))
+
+    @property
+    def assigned(self) -> set[str]:
+        """Names and attribute names that the loop's statements bind."""
+        if self._assigned is None:
+            self._assigned = {
+                n.id if isinstance(n, ast.Name) else n.attr
+                for n in ast.walk(self.node)
+                if isinstance(n, ast.Name | ast.Attribute) and isinstance(n.ctx, ast.Store)
+            }
+        return self._assigned
+
+    @property
+    def depth(self) -> int:
+        """The number of loops around this one."""
+        return 0 if self.outer is None else self.outer.depth + 1
+
+
+def bare_iterable(value: Value) -> Value:
+    """What is iterated underneath `enumerate`, `zip` (its first), progress bars and `iter`."""
+    while value.kind in ("call", "instance"):
+        last = value.name.rpartition(".")[2]
+        arguments = value.arguments
+        if last in ("enumerate", "zip", "tqdm", "trange", "track", "islice", "iter", "prefetch") and arguments:
+            value = arguments[0]
+        elif last in ("log_every", "progress_bar") and arguments:
+            value = arguments[0]
+        else:
+            break
+    return value
+
+
+class Event:
+    """Something that happens at one place of the trace.
+
+    `kind` is one of
+
+    - `backward`: `subject` is the loss, `manager` what takes part in it (GradScaler, Accelerator, engine) or `None`
+    - `step`, `zero_grad`: `subject` is the optimizer (or, for `zero_grad`, the module); `manager` a GradScaler or `None`
+    - `scheduler_step`, `unscale`, `scaler_update`, `clip` (`subject`: the parameters)
+    - `train`, `eval`: `subject` is the module; `forward`: a module is applied (`value` is the result)
+    - `loss`: a criterion is applied (`subject` the criterion instance, or `None` for the functional form)
+    - `optimizer`, `scheduler`, `loader`, `wrap`: one is made (`value`)
+    - `state_dict`, `load_state_dict`, `set_epoch`, `save`, `sync`, `transfer`, `collective`, `seed`
+    - `store`: an attribute of something is assigned (`name` its name, `subject` the object, `value` what is stored)
+    - `call`: a call that is not followed; anything may happen to what is passed to it
+
+    `by_name` says that the role of the subject rests on its name alone.
+    """
+
+    __slots__ = ("by_name", "contexts", "frame", "guards", "index", "kind", "loops", "manager", "name", "node", "subject", "trace")
+
+    def __init__(
+        self,
+        kind: str,
+        node: ast.AST,
+        frame: Frame,
+        subject: Value | None = None,
+        *,
+        manager: Value | None = None,
+        name: str = "",
+        by_name: bool = False,
+    ) -> None:
+        self.kind = kind
+        self.node = node
+        self.frame = frame
+        self.subject = subject
+        self.manager = manager
+        self.name = name
+        self.by_name = by_name
+        self.guards: tuple[Guard, ...] = ()
+        self.loops: tuple[Loop, ...] = ()
+        self.contexts: tuple[Value, ...] = ()
+        self.index = -1
+        self.trace: Trace
+
+    @property
+    def value(self) -> Value:
+        """The value of the call (of the stored expression, for `store`)."""
+        if self.kind == "store":
+            return self.frame.value(getattr(self.node, "value", None))
+        return self.frame.value(self.node)
+
+    def argument(self, position: int | None, keyword: str | None = None) -> Value | None:
+        """An argument of the call, `None` if it is not passed."""
+        return Value("call", node=self.node, frame=self.frame).argument(position, keyword)
+
+    @property
+    def loop(self) -> Loop | None:
+        """The innermost loop around the event, through calls."""
+        return self.loops[-1] if self.loops else None
+
+    @property
+    def key(self) -> tuple[object, ...] | None:
+        """The identity of the subject, wrappers such as DDP taken off."""
+        return unwrapped(self.subject).key if self.subject is not None else None
+
+    @property
+    def text(self) -> str:
+        """The receiver or callee as the user wrote it, for messages."""
+        node = self.node
+        if isinstance(node, ast.Call):
+            node = node.func
+        if isinstance(node, ast.Attribute):
+            node = node.value
+        return ast.unparse(node)
+
+    def under(self, *names: str) -> bool | None:
+        """Whether the event happens inside one of the context managers (canonical names)."""
+        answer: bool | None = False
+        for context in self.contexts:
+            if context.name in names:
+                return True
+            if context.kind not in ("call", "instance") or context.name == "()":
+                answer = None
+        return answer
+
+    @property
+    def no_grad(self) -> bool | None:
+        """Whether gradients are certainly not recorded here (`no_grad`, `inference_mode`, as context or decorator)."""
+        answer: bool | None = False
+        for context in reversed(self.contexts):
+            if context.name in roles.NO_GRAD:
+                return True
+            if context.name == "torch.enable_grad":
+                return False
+            if context.name.endswith("set_grad_enabled"):
+                flag = context.argument(0, "mode")
+                return not flag.const if flag is not None and flag.kind == "const" else None
+            if context.name == "()":
+                answer = None
+        return answer
+
+    @property
+    def place(self) -> Place:
+        """Where this is in the checked file: the call that leads there, if it happens in another file."""
+        return place_of(self.node, self.frame, self.trace.source)
+
+    @property
+    def own_place(self) -> Place:
+        """Where this is, in its own file."""
+        return Place(self.frame.source.path, Span.of(self.node))
+
+    @property
+    def is_local(self) -> bool:
+        """Whether the event stands in the checked file itself."""
+        return self.frame.source is self.trace.source
+
+    def __repr__(self) -> str:
+        return f"<{self.kind} {ast.unparse(self.node)[:60]}>"
+
+
+def place_of(node: ast.AST, frame: Frame, source: Source) -> Place:
+    """The place of a node as seen from `source`: itself, or the call in `source` that leads to it."""
+    while frame.source is not source and frame.parent is not None and frame.call is not None:
+        node, frame = frame.call, frame.parent
+    return Place(frame.source.path, Span.of(node))
+
+
+class Node:
+    """A point of the graph. `back` holds the loop headers that control returns to."""
+
+    __slots__ = ("assume", "back", "event", "loop", "next")
+
+    def __init__(self) -> None:
+        self.event: Event | None = None
+        self.assume: tuple[tuple[str, bool], ...] = ()
+        self.loop: Loop | None = None
+        self.next: list[int] = []
+        self.back: list[int] = []
+
+
+class Trace:
+    """Everything that can happen from one function on.
+
+    `frame` is that function's frame, `events` all events in the order of the text (calls put in place), `loops` all
+    loops.
+    """
+
+    __slots__ = ("complete", "events", "frame", "loops", "nodes", "source")
+
+    def __init__(self, frame: Frame) -> None:
+        self.frame = frame
+        self.source = frame.source
+        self.nodes: list[Node] = []
+        self.events: list[Event] = []
+        self.loops: list[Loop] = []
+        self.complete = True
+        _Builder(self).run()
+
+    @property
+    def function(self) -> Function | None:
+        """The function at the start; `None` for the module body."""
+        return self.frame.function
+
+    def of(self, *kinds: str) -> list[Event]:
+        """The events of these kinds, in order."""
+        return [e for e in self.events if e.kind in kinds]
+
+    def inside(self, loop: Loop, *kinds: str) -> list[Event]:
+        """The events of these kinds inside a loop, inner loops and followed calls included."""
+        return [e for e in self.events if e.kind in kinds and loop in e.loops]
+
+    def training_loops(self) -> list[Loop]:
+        """The loops in which gradients are computed: innermost loops around a `backward`."""
+        found: list[Loop] = []
+        for event in self.of("backward"):
+            if event.loop is not None and event.loop not in found:
+                found.append(event.loop)
+        return found
+
+    def path(
+        self,
+        start: Event,
+        goal: Callable[[Event], bool],
+        avoid: Callable[[Event], bool] = lambda _: False,
+        *,
+        within: Loop | None = None,
+        across: bool = True,
+    ) -> Event | None:
+        """The first event that satisfies `goal` on some path from just after `start` on which no event satisfies `avoid`.
+
+        `within` keeps the path inside a loop (its next iterations included); `across=False` forbids going back to the
+        header of any loop, which keeps it inside one iteration. `None` if there is no such path (or the trace is too
+        large to tell).
+        """
+        return self._search(start.index, goal, avoid, within, across, _assumptions(start))
+
+    def from_entry(
+        self, goal: Callable[[Event], bool], avoid: Callable[[Event], bool] = lambda _: False
+    ) -> Event | None:
+        """As `path`, from the start of the trace."""
+        return self._search(-1, goal, avoid, None, True, frozenset())
+
+    def always(self, start: Event, via: Callable[[Event], bool], until: Callable[[Event], bool]) -> bool:
+        """Whether every path from `start` to an event that satisfies `until` passes one that satisfies `via`."""
+        return self.path(start, until, via) is None
+
+    def _search(
+        self,
+        start: int,
+        goal: Callable[[Event], bool],
+        avoid: Callable[[Event], bool],
+        within: Loop | None,
+        across: bool,
+        assumed: frozenset[tuple[str, bool]],
+    ) -> Event | None:
+        nodes = self.nodes
+        if not nodes:
+            return None
+        stack: list[tuple[int, frozenset[tuple[str, bool]]]] = []
+        seen: set[tuple[int, frozenset[tuple[str, bool]]]] = set()
+        if start < 0:
+            stack.append((0, assumed))
+        else:
+            self._leave(nodes[start], assumed, across, stack)
+        while stack:
+            state = stack.pop()
+            if state in seen:
+                continue
+            seen.add(state)
+            if len(seen) > _MOST_STATES:
+                return None
+            index, known = state
+            node = nodes[index]
+            if within is not None and (node.loop is None or not _inside(node.loop, within)):
+                continue
+            if node.assume:
+                if any((key, not outcome) in known for key, outcome in node.assume):
+                    continue
+                known = known.union(node.assume)
+            event = node.event
+            if event is not None:
+                if goal(event):
+                    return event
+                if avoid(event):
+                    continue
+            self._leave(node, known, across, stack)
+        return None
+
+    def _leave(
+        self,
+        node: Node,
+        known: frozenset[tuple[str, bool]],
+        across: bool,
+        stack: list[tuple[int, frozenset[tuple[str, bool]]]],
+    ) -> None:
+        for following in node.next:
+            stack.append((following, known))
+        if across:
+            for header in node.back:
+                loop = self.nodes[header].loop
+                stack.append((header, _still_true(known, loop) if loop is not None else known))
+
+
+def _inside(loop: Loop, outer: Loop) -> bool:
+    current: Loop | None = loop
+    while current is not None:
+        if current is outer:
+            return True
+        current = current.outer
+    return False
+
+
+def _still_true(known: frozenset[tuple[str, bool]], loop: Loop) -> frozenset[tuple[str, bool]]:
+    if not known:
+        return known
+    assigned = loop.assigned
+    return frozenset(item for item in known if not assigned.intersection(_names(item[0])))
+
+
+_NAMES: dict[str, frozenset[str]] = {}
+
+
+def _names(key: str) -> frozenset[str]:
+    found = _NAMES.get(key)
+    if found is None:
+        if len(_NAMES) > 5000:
+            _NAMES.clear()
+        text = key.partition("\0")[2]
+        word = ""
+        words = set()
+        for char in text + " ":
+            if char.isalnum() or char == "_":
+                word += char
+            elif word:
+                words.add(word)
+                word = ""
+        found = _NAMES[key] = frozenset(words)
+    return found
+
+
+def _assumptions(event: Event) -> frozenset[tuple[str, bool]]:
+    items: set[tuple[str, bool]] = set()
+    for guard in event.guards:
+        items.update(_assumed(guard.test, guard.outcome, guard.frame))
+    return frozenset(items)
+
+
+_STABLE_CALLS = frozenset({"len", "isinstance", "hasattr", "getattr", "int", "bool", "min", "max", "abs"})
+
+
+def _assumed(test: ast.expr, outcome: bool, frame: Frame) -> tuple[tuple[str, bool], ...]:
+    """What a test's outcome tells about its parts, as comparable keys."""
+    while isinstance(test, ast.UnaryOp) and isinstance(test.op, ast.Not):
+        test, outcome = test.operand, not outcome
+    if isinstance(test, ast.BoolOp):
+        if isinstance(test.op, ast.And) is outcome:
+            return tuple(item for part in test.values for item in _assumed(part, outcome, frame))
+    if isinstance(test, ast.Compare) and len(test.ops) == 1 and isinstance(test.ops[0], ast.NotEq | ast.IsNot | ast.NotIn):
+        flipped = {ast.NotEq: ast.Eq, ast.IsNot: ast.Is, ast.NotIn: ast.In}[type(test.ops[0])]()
+        test = ast.Compare(left=test.left, ops=[flipped], comparators=test.comparators)
+        outcome = not outcome
+    for part in ast.walk(test):
+        if isinstance(part, ast.Call) and not (isinstance(part.func, ast.Name) and part.func.id in _STABLE_CALLS):
+            method = isinstance(part.func, ast.Attribute) and not part.args and not part.keywords
+            if not method:
+                return ()
+        if isinstance(part, ast.NamedExpr | ast.Await):
+            return ()
+    return ((f"{hash(frame.key)}\0{ast.unparse(test)}", outcome),)
+
+
+def truth(value: Value) -> bool | None:
+    """Whether a test certainly holds or certainly does not."""
+    if value.kind == "const":
+        return bool(value.const)
+    if value.kind == "unary" and value.name == "Not":
+        inner = truth(value.items[0])
+        return None if inner is None else not inner
+    if value.kind in ("instance", "function", "class", "package") and value.node is not None:
+        return True
+    if value.kind == "compare" and len(value.items) == 2:
+        left, right = value.items
+        if value.name in ("Is", "IsNot", "Eq", "NotEq") and NONE.key in (left.key, right.key):
+            other = left if right.key == NONE.key else right
+            same = None
+            if other.key == NONE.key:
+                same = True
+            elif other.kind in ("instance", "const", "tuple", "list", "dict", "function", "class", "call_") and other.key != NONE.key:
+                same = False
+            if same is None:
+                return None
+            return same if value.name in ("Is", "Eq") else not same
+        if left.kind == right.kind == "const":
+            if value.name in ("Eq", "Is"):
+                return bool(left.const == right.const)
+            if value.name in ("NotEq", "IsNot"):
+                return bool(left.const != right.const)
+    return None
+
+
+class _Builder:
+    __slots__ = ("contexts", "frontier", "guards", "jumps", "loop", "loops", "nodes", "returns", "trace")
+
+    def __init__(self, trace: Trace) -> None:
+        self.trace = trace
+        self.nodes = trace.nodes
+        self.frontier: list[int] = []
+        self.loops: tuple[Loop, ...] = ()
+        self.guards: tuple[Guard, ...] = ()
+        self.contexts: tuple[Value, ...] = ()
+        self.jumps: list[tuple[list[int], int]] = []  # per loop: nodes that break, index of the header
+        self.returns: list[list[int]] = []
+
+    def run(self) -> None:
+        frame = self.trace.frame
+        self.node()
+        self.function_body(frame)
+
+    def function_body(self, frame: Frame) -> None:
+        function = frame.function
+        contexts = self.contexts
+        if function is not None:
+            for decorator in function.decorators:
+                value = frame.project.frame(function.source, None).value(decorator)
+                if value.kind == "ref":
+                    value = Value("call", name=value.name)
+                self.contexts = (*self.contexts, value) if _is_context(value) else self.contexts
+            if isinstance(function.node, ast.Lambda):
+                self.expression(function.node.body, frame)
+                self.contexts = contexts
+                return
+        self.returns.append([])
+        jumps, self.jumps = self.jumps, []
+        self.block(function.body if function is not None else frame.source.tree.body, frame)
+        self.jumps = jumps
+        self.contexts = contexts
+        self.frontier = [*self.frontier, *self.returns.pop()]
+        if len(self.frontier) > 1:
+            self.node()
+
+    def node(self) -> Node:
+        node = Node()
+        node.loop = self.loops[-1] if self.loops else None
+        index = len(self.nodes)
+        self.nodes.append(node)
+        for before in self.frontier:
+            self.nodes[before].next.append(index)
+        self.frontier = [index]
+        return node
+
+    def emit(self, event: Event) -> None:
+        node = self.node()
+        node.event = event
+        event.index = len(self.nodes) - 1
+        event.trace = self.trace
+        event.guards = self.guards
+        event.loops = self.loops
+        event.contexts = self.contexts
+        self.trace.events.append(event)
+
+    # statements
+
+    def block(self, statements: list[ast.stmt], frame: Frame) -> None:
+        for statement in statements:
+            if not self.frontier:
+                return
+            if len(self.nodes) > _MOST_NODES:
+                self.trace.complete = False
+                return
+            self.statement(statement, frame)
+
+    def statement(self, node: ast.stmt, frame: Frame) -> None:
+        cls = node.__class__
+        if cls is ast.Expr:
+            self.expression(node.value, frame)  # type: ignore[attr-defined]
+        elif cls in (ast.Assign, ast.AnnAssign, ast.AugAssign):
+            self.assignment(node, frame)  # type: ignore[arg-type]
+        elif cls is ast.If:
+            self.branch(node, frame)  # type: ignore[arg-type]
+        elif cls in (ast.For, ast.AsyncFor, ast.While):
+            self.repeat(node, frame)  # type: ignore[arg-type]
+        elif cls in (ast.With, ast.AsyncWith):
+            self.context(node, frame)  # type: ignore[arg-type]
+        elif cls is ast.Try or cls.__name__ == "TryStar":
+            self.attempt(node, frame)  # type: ignore[arg-type]
+        elif cls is ast.Return:
+            if node.value is not None:  # type: ignore[attr-defined]
+                self.expression(node.value, frame)  # type: ignore[attr-defined]
+            if self.returns:
+                self.returns[-1].extend(self.frontier)
+            self.frontier = []
+        elif cls is ast.Raise:
+            self.frontier = []
+        elif cls is ast.Break:
+            if self.jumps:
+                self.jumps[-1][0].extend(self.frontier)
+            self.frontier = []
+        elif cls is ast.Continue:
+            if self.jumps:
+                for index in self.frontier:
+                    self.nodes[index].back.append(self.jumps[-1][1])
+            self.frontier = []
+        elif cls is ast.Match:
+            self.cases(node, frame)  # type: ignore[arg-type]
+        elif cls in (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Import, ast.ImportFrom):
+            pass
+        else:
+            for child in ast.iter_child_nodes(node):
+                self.expression(child, frame)
+
+    def assignment(self, node: ast.Assign | ast.AnnAssign | ast.AugAssign, frame: Frame) -> None:
+        if node.value is not None:
+            self.expression(node.value, frame)
+        targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+        for target in targets:
+            if isinstance(target, ast.Attribute):
+                if target.attr == "grad" and isinstance(node.value, ast.Constant) and node.value.value is None:
+                    self.emit(Event("zero_grad", node, frame, frame.value(target.value), name="grad"))
+                else:
+                    self.emit(Event("store", node, frame, frame.value(target.value), name=target.attr))
+
+    def branch(self, node: ast.If, frame: Frame) -> None:
+        self.expression(node.test, frame)
+        known = _main_guard(node.test) or truth(frame.value(node.test))
+        start = self.frontier
+        ends: list[int] = []
+        for outcome, body in ((True, node.body), (False, node.orelse)):
+            if known is not None and known is not outcome:
+                continue
+            self.frontier = start
+            guards = self.guards
+            if known is None:
+                self.node().assume = _assumed(node.test, outcome, frame)
+                self.guards = (*guards, Guard(node.test, outcome, frame))
+            self.block(body, frame)
+            self.guards = guards
+            ends.extend(self.frontier)
+        self.frontier = ends
+        if len(ends) > 1:
+            self.node()
+
+    def repeat(self, node: ast.For | ast.AsyncFor | ast.While, frame: Frame) -> None:
+        if not isinstance(node, ast.While):
+            self.expression(node.iter, frame)
+        outer = self.loops
+        loop = Loop(node, frame, outer[-1] if outer else None)
+        self.trace.loops.append(loop)
+        self.loops = (*outer, loop)
+        header = self.node()
+        loop.header = index = len(self.nodes) - 1
+        header.loop = loop
+        endless = False
+        if isinstance(node, ast.While):
+            self.expression(node.test, frame)
+            endless = truth(frame.value(node.test)) is True
+        leaves = [] if endless else list(self.frontier)
+        self.jumps.append(([], index))
+        guards = self.guards
+        self.block(node.body, frame)
+        self.guards = guards
+        for end in self.frontier:
+            self.nodes[end].back.append(index)
+        exits, _ = self.jumps.pop()
+        self.loops = outer
+        self.frontier = leaves
+        if leaves:
+            self.node()
+            self.block(node.orelse, frame)
+        self.frontier = [*self.frontier, *exits]
+        if self.frontier:
+            self.node()
+
+    def context(self, node: ast.With | ast.AsyncWith, frame: Frame) -> None:
+        outer = self.contexts
+        for item in node.items:
+            self.expression(item.context_expr, frame)
+            self.contexts = (*self.contexts, frame.value(item.context_expr))
+        self.block(node.body, frame)
+        self.contexts = outer
+
+    def attempt(self, node: ast.Try, frame: Frame) -> None:
+        start = self.frontier
+        self.block(node.body, frame)
+        self.block(node.orelse, frame)
+        ends = self.frontier
+        for handler in node.handlers:
+            self.frontier = list(start)
+            self.block(handler.body, frame)
+            ends = [*ends, *self.frontier]
+        self.frontier = ends
+        if len(ends) > 1:
+            self.node()
+        if not ends and node.finalbody:
+            return
+        self.block(node.finalbody, frame)
+
+    def cases(self, node: ast.Match, frame: Frame) -> None:
+        self.expression(node.subject, frame)
+        start = self.frontier
+        ends = list(start)
+        for case in node.cases:
+            self.frontier = list(start)
+            self.block(case.body, frame)
+            ends.extend(self.frontier)
+        self.frontier = ends
+        self.node()
+
+    # expressions: calls, in the order in which they are made
+
+    def expression(self, node: ast.AST, frame: Frame) -> None:
+        cls = node.__class__
+        if cls in (ast.Name, ast.Constant, ast.Lambda, ast.FunctionDef):
+            return
+        if cls is ast.Call:
+            for child in ast.iter_child_nodes(node):
+                self.expression(child, frame)
+            self.call(node, frame)  # type: ignore[arg-type]
+            return
+        if cls is ast.IfExp:
+            self.conditional(node, frame)  # type: ignore[arg-type]
+            return
+        for child in ast.iter_child_nodes(node):
+            self.expression(child, frame)
+
+    def conditional(self, node: ast.IfExp, frame: Frame) -> None:
+        self.expression(node.test, frame)
+        start, guards = self.frontier, self.guards
+        ends: list[int] = []
+        for outcome, branch in ((True, node.body), (False, node.orelse)):
+            self.frontier = list(start)
+            before = len(self.nodes)
+            self.guards = (*guards, Guard(node.test, outcome, frame))
+            self.expression(branch, frame)
+            if len(self.nodes) > before or outcome is False:
+                ends.extend(self.frontier)
+            else:
+                ends.extend(start)
+        self.guards = guards
+        self.frontier = list(dict.fromkeys(ends))
+        if len(self.frontier) > 1:
+            self.node()
+
+    def call(self, node: ast.Call, frame: Frame) -> None:
+        callee = _callee(frame.value(node.func))
+        if callee.kind == "function":
+            if self.inline(callee, node, frame):
+                return
+        elif callee.kind == "class":
+            init = frame.project.class_model(callee.target).method("__init__")
+            if init is not None:
+                instance = frame.value(node)
+                if instance.kind == "instance":
+                    self.inline(Value("function", target=init, base=instance), node, frame)
+        for event in classify(node, frame, callee):
+            self.emit(event)
+
+    def inline(self, callee: Value, node: ast.Call, frame: Frame) -> bool:
+        """Put a project function's events in place of its call; whether the call is dealt with."""
+        function: Function = callee.target
+        if len(self.nodes) > _MOST_NODES or frame.depth >= _DEEPEST_INLINE:
+            return False
+        if function.is_generator or not worth_following(frame.project, function):
+            return not function.is_generator
+        if function.name == "__init__" and callee.base is not None and callee.base.target is not None:
+            inner: Frame | None = None if frame.calls(function) else value_class(callee.base).frame(function, callee.base)
+            if inner is not None and inner.parent is None:
+                inner = frame.enter(callee, node)
+        else:
+            inner = frame.enter(callee, node)
+        if inner is None:
+            return False
+        self.function_body(inner)
+        return True
+
+
+def _callee(value: Value) -> Value:
+    """The one thing that is called, a `None` among the possibilities left out."""
+    if value.kind == "union":
+        options = [o for o in value.items if o.key != NONE.key]
+        if len(options) == 1:
+            return options[0]
+    return value
+
+
+def _is_context(value: Value) -> bool:
+    return value.name in roles.NO_GRAD or value.name in ("torch.enable_grad", "torch.autocast", "torch.set_grad_enabled")
+
+
+def _main_guard(test: ast.expr) -> bool | None:
+    if isinstance(test, ast.Compare) and isinstance(test.left, ast.Name) and test.left.id == "__name__":
+        return True
+    return None
+
+
+def worth_following(project: Project, function: Function, depth: int = 3) -> bool:
+    """Whether a function, or one that it calls, mentions a word that makes events."""
+    models = function.source.models
+    known = models.get(-id(function))
+    if known is not None:
+        return bool(known)
+    models[-id(function)] = False
+    found = not function.words.isdisjoint(WORDS) or any("loss" in w or "crit" in w for w in function.words)
+    if not found:
+        found = _assigns_grad(function)
+    if not found and depth:
+        frame = project.frame(function.source, function)
+        for call in function.calls:
+            name = dotted(call.func)
+            if name is None or name.partition(".")[0] not in _local_names(function):
+                continue
+            callee = frame.value(call.func)
+            if callee.kind == "function" and worth_following(project, callee.target, depth - 1):
+                found = True
+                break
+    models[-id(function)] = found
+    return found
+
+
+def _assigns_grad(function: Function) -> bool:
+    if ".grad" not in function.source.text:
+        return False
+    return any(
+        isinstance(n, ast.Attribute) and n.attr == "grad" and isinstance(n.ctx, ast.Store)
+        for statement in function.body
+        for n in ast.walk(statement)
+    )
+
+
+def _local_names(function: Function) -> set[str]:
+    names = {"self", "cls"}
+    for name, definitions in function.source.scope.names.items():
+        if any(d.kind in ("function", "import", "class") for d in definitions):
+            names.add(name)
+    names.update(n for n, ds in function.scope.names.items() if any(d.kind == "function" for d in ds))
+    return names
+
+
+# classification of calls
+
+
+def classify(node: ast.Call, frame: Frame, callee: Value) -> Iterator[Event]:
+    """The events that one call, not followed into, makes."""
+    func = node.func
+    if isinstance(func, ast.Attribute):
+        handler = _METHODS.get(func.attr)
+        if handler is not None:
+            event = handler(node, frame, frame.value(func.value))
+            if event is not None:
+                yield event
+                return
+    value = frame.value(node)
+    yield _made(node, frame, value, callee)
+
+
+def _made(node: ast.Call, frame: Frame, value: Value, callee: Value) -> Event:
+    kind = value.kind
+    name = value.name
+    if kind == "apply" and value.base is not None:
+        base = value.base
+        if base.name in roles.CRITERIA:
+            return Event("loss", node, frame, base, name=base.name)
+        return Event("forward", node, frame, base)
+    if name in roles.LOSS_FUNCTIONS:
+        return Event("loss", node, frame, None, name=roles.LOSS_NAME[name])
+    if name in _CLIPS:
+        return Event("clip", node, frame, value.argument(0, "parameters") or UNKNOWN, name=name)
+    if kind == "instance":
+        if value.is_instance(roles.OPTIMIZER):
+            return Event("optimizer", node, frame, value, name=name)
+        if name in roles.SCHEDULERS:
+            return Event("scheduler", node, frame, value, name=name)
+        if name in roles.WRAPPERS:
+            return Event("wrap", node, frame, value, name=name)
+        if value.is_instance(roles.LOADER):
+            return Event("loader", node, frame, value, name=name)
+    if name in roles.SCHEDULER_FACTORIES:
+        return Event("scheduler", node, frame, value, name=name)
+    if name in roles.COLLECTIVES:
+        return Event("collective", node, frame, value, name=name)
+    if name == "torch.autograd.backward":
+        return Event("backward", node, frame, value.argument(0, "tensors") or UNKNOWN)
+    if name == "torch.save":
+        return Event("save", node, frame, value.argument(0, "obj") or UNKNOWN)
+    if name in _SEEDS:
+        return Event("seed", node, frame, name=name)
+    if name == "torch.nn.Module.zero_grad":
+        return Event("zero_grad", node, frame, value.argument(0) or UNKNOWN)
+    if name in ("torch.set_grad_enabled",):
+        return Event("grad_mode", node, frame, value.argument(0, "mode"))
+    if kind == "call" and name == "()" and value.base is not None and is_module(value.base) is True:
+        return Event("forward", node, frame, value.base)
+    return Event("call", node, frame, callee, name=name)
+
+
+_CLIPS = frozenset({"torch.nn.utils.clip_grad_norm_", "torch.nn.utils.clip_grad_value_", "torch.nn.utils.clip_grad_norm",
+                    "torch.nn.utils.clip_grad.clip_grad_norm_", "torch.nn.utils.clip_grad.clip_grad_value_"})  # fmt: skip
+_SEEDS = frozenset({"torch.manual_seed", "torch.cuda.manual_seed", "torch.cuda.manual_seed_all", "torch.seed", "random.seed",
+                    "numpy.random.seed", "pytorch_lightning.seed_everything", "lightning.seed_everything",
+                    "transformers.set_seed", "accelerate.utils.set_seed"})  # fmt: skip
+_SCALERS = ("torch.amp.GradScaler", "torch.cuda.amp.GradScaler", "torch.cuda.amp.grad_scaler.GradScaler",
+            "torch.amp.grad_scaler.GradScaler", "torch.distributed.fsdp.sharded_grad_scaler.ShardedGradScaler")  # fmt: skip
+
+
+def is_scaler(value: Value) -> bool | None:
+    """Whether a value is a GradScaler."""
+    answers = {True if o.kind == "instance" and o.name in _SCALERS else (None if o.kind in _OPEN else False) for o in value.options}
+    return answers.pop() if len(answers) == 1 else None
+
+
+_OPEN = ("unknown", "param", "attribute", "item", "element", "call", "apply")
+
+
+def is_optimizer(value: Value) -> bool | None:
+    """Whether a value is an optimizer."""
+    answers = {_is_optimizer(option) for option in value.options if option.key != NONE.key}
+    return answers.pop() if len(answers) == 1 else None
+
+
+def _is_optimizer(value: Value) -> bool | None:
+    if value.kind == "instance":
+        return value.is_instance(roles.OPTIMIZER)
+    if value.kind == "call" and value.name in roles.OPTIMIZER_FACTORIES:
+        return True
+    if value.kind == "param" and isinstance(value.node, ast.arg) and value.node.annotation is not None:
+        annotation = value.frame.project.frame(value.frame.source, None).value(value.node.annotation) if value.frame else UNKNOWN
+        if annotation.kind == "ref" and (annotation.name == roles.OPTIMIZER or annotation.name in roles.TORCH_OPTIMIZERS):
+            return True
+    return None if value.kind in _OPEN else False
+
+
+def is_scheduler(value: Value) -> bool | None:
+    """Whether a value is a learning-rate scheduler."""
+    answers = set()
+    for option in value.options:
+        if option.key == NONE.key:
+            continue
+        if option.name in roles.SCHEDULERS or option.name in roles.SCHEDULER_FACTORIES:
+            answers.add(True)
+        elif option.kind == "instance":
+            answers.add(option.is_instance(roles.SCHEDULER))
+        else:
+            answers.add(None if option.kind in _OPEN else False)
+    return answers.pop() if len(answers) == 1 else None
+
+
+def _last_word(node: ast.expr) -> str:
+    while isinstance(node, ast.Subscript | ast.Call):
+        node = node.value if isinstance(node, ast.Subscript) else node.func
+    if isinstance(node, ast.Attribute):
+        return node.attr.lower()
+    return node.id.lower() if isinstance(node, ast.Name) else ""
+
+
+def _receiver(node: ast.Call) -> ast.expr:
+    assert isinstance(node.func, ast.Attribute)
+    return node.func.value
+
+
+def _backward(node: ast.Call, frame: Frame, receiver: Value) -> Event | None:
+    if receiver.kind == "ref":
+        return None
+    first = node.args[0] if node.args else None
+    if first is not None and not _is_tensor_like(receiver):
+        loss = frame.value(first)
+        word = _last_word(_receiver(node))
+        manager = "loss" not in word
+        if manager:
+            return Event("backward", node, frame, loss, manager=receiver)
+    scaler = receiver.method("scale")
+    if scaler is not None:
+        return Event("backward", node, frame, receiver.argument(0, "outputs") or UNKNOWN, manager=scaler)
+    return Event("backward", node, frame, receiver)
+
+
+def _is_tensor_like(value: Value) -> bool:
+    return value.kind in ("binary", "apply", "call") and not value.name.endswith("prepare")
+
+
+def _manual_backward(node: ast.Call, frame: Frame, receiver: Value) -> Event | None:
+    return Event("backward", node, frame, frame.value(node.args[0]) if node.args else UNKNOWN, manager=receiver)
+
+
+def _step(node: ast.Call, frame: Frame, receiver: Value) -> Event | None:
+    if is_scaler(receiver) is True or (node.args and "scaler" in _last_word(_receiver(node))):
+        subject = frame.value(node.args[0]) if node.args else UNKNOWN
+        return Event("step", node, frame, subject, manager=receiver, by_name=is_scaler(receiver) is not True)
+    if is_optimizer(receiver) is True:
+        return Event("step", node, frame, receiver)
+    if is_scheduler(receiver) is True:
+        return Event("scheduler_step", node, frame, receiver)
+    if receiver.kind in ("instance", "ref", "function", "class", "package") and is_optimizer(receiver) is False:
+        return None
+    word = _last_word(_receiver(node))
+    if "sched" in word or word.startswith("lr_") or word.endswith("_lr"):
+        return Event("scheduler_step", node, frame, receiver, by_name=True)
+    if "optim" in word or word in ("opt", "opts") or word.startswith("opt_") or word.endswith("_opt"):
+        return Event("step", node, frame, receiver, by_name=True)
+    return None
+
+
+def _zero_grad(node: ast.Call, frame: Frame, receiver: Value) -> Event | None:
+    if receiver.kind in ("ref", "package"):
+        return None
+    return Event("zero_grad", node, frame, receiver)
+
+
+def _clip(node: ast.Call, frame: Frame, receiver: Value) -> Event | None:
+    if receiver.kind == "ref":
+        return None
+    subject = frame.value(node.args[0]) if node.args else receiver
+    return Event("clip", node, frame, subject, manager=receiver if node.args else None, name="." + _method_name(node))
+
+
+def _method_name(node: ast.Call) -> str:
+    return node.func.attr if isinstance(node.func, ast.Attribute) else ""
+
+
+def _mode(node: ast.Call, frame: Frame, receiver: Value) -> Event | None:
+    if is_module(receiver) is False or receiver.kind in ("ref", "package", "class"):
+        return None
+    name = _method_name(node)
+    if name == "train" and (node.args or node.keywords):
+        mode = frame.value(node.args[0] if node.args else node.keywords[0].value)
+        if mode.kind != "const":
+            return Event("mode", node, frame, receiver, by_name=is_module(receiver) is None)
+        name = "train" if mode.const else "eval"
+    return Event(name, node, frame, receiver, by_name=is_module(receiver) is None)
+
+
+def _unscale(node: ast.Call, frame: Frame, receiver: Value) -> Event | None:
+    subject = frame.value(node.args[0]) if node.args else UNKNOWN
+    return Event("unscale", node, frame, subject, manager=receiver)
+
+
+def _update(node: ast.Call, frame: Frame, receiver: Value) -> Event | None:
+    if is_scaler(receiver) or (is_scaler(receiver) is None and "scaler" in _last_word(_receiver(node))):
+        return Event("scaler_update", node, frame, receiver)
+    return None
+
+
+def _simple(kind: str) -> Callable[[ast.Call, Frame, Value], Event | None]:
+    def make(node: ast.Call, frame: Frame, receiver: Value) -> Event | None:
+        return None if receiver.kind in ("ref", "package") else Event(kind, node, frame, receiver, name=_method_name(node))
+
+    return make
+
+
+_METHODS: dict[str, Callable[[ast.Call, Frame, Value], Event | None]] = {
+    "backward": _backward,
+    "manual_backward": _manual_backward,
+    "step": _step,
+    "zero_grad": _zero_grad,
+    "clip_grad_norm_": _clip,
+    "clip_grad_value_": _clip,
+    "clip_grad_norm": _clip,
+    "clip_gradients": _clip,
+    "train": _mode,
+    "eval": _mode,
+    "unscale_": _unscale,
+    "update": _update,
+    "set_epoch": _simple("set_epoch"),
+    "state_dict": _simple("state_dict"),
+    "load_state_dict": _simple("load_state_dict"),
+    "add_param_group": _simple("add_param_group"),
+    "item": _simple("sync"),
+    "tolist": _simple("sync"),
+    "numpy": _simple("sync"),
+    "cpu": _simple("sync"),
+    "to": _simple("transfer"),
+    "cuda": _simple("transfer"),
+}
