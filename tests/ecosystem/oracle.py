@@ -87,7 +87,7 @@ def answers(root: Path, path: Path) -> Iterator[Answer]:
     module = Module.build(str(path), text, Project(str(root), read), tree)
     local = {entry.stem for base in (root, root / "src", path.parent) for entry in base.glob("*")}
     for call in ast.walk(tree):
-        if not isinstance(call, ast.Call):
+        if not isinstance(call, ast.Call) or not is_dotted(call.func):
             continue
         column = len(lines[call.func.lineno - 1].encode()[: call.func.col_offset].decode(errors="replace"))
         name = theirs.get((call.func.lineno, column, call.func.end_lineno or 0))
@@ -95,6 +95,13 @@ def answers(root: Path, path: Path) -> Iterator[Answer]:
             shown = str(path.relative_to(projects.cache()))
             yield Answer(shown, call.lineno, ast.unparse(call.func)[:60], module.qualname(call.func), name)
     module.dispose()
+
+
+def is_dotted(node: ast.expr) -> bool:
+    """Whether an expression is a plain chain of names; libcst names the call for a method of a call's result."""
+    while isinstance(node, ast.Attribute):
+        node = node.value
+    return isinstance(node, ast.Name)
 
 
 def names_by_libcst(text: str) -> dict[tuple[int, int, int], str]:
