@@ -14,8 +14,10 @@ from torchlint.evidence import Evidence, Measured
 from torchlint.findings import Category, Finding, Fix, Place, Related, Safety, Severity, Span
 from torchlint.fixes.verbs import *  # noqa: F403
 from torchlint.model import UNKNOWN, Call, ClassModel, Event, Frame, LossCall, Module, Trace, Value
+from torchlint.model.ranges import Range, range_of
+from torchlint.model.shapes import Shape, shape_of
 from torchlint.model.syntax import Class, Function, dotted
-from torchlint.model.tensors import Range, cut_of, first_input, loss_call, parameters_of, range_of
+from torchlint.model.tensors import cut_of, first_input, loss_call, parameters_of
 from torchlint.model.trace import Guard, Loop, bare_iterable, is_optimizer, is_scaler, is_scheduler, truth
 from torchlint.model.values import is_module, sequential_layers, union, unwrapped, value_class
 from torchlint.rule import Findings, Rule, rule

@@ -211,8 +211,7 @@ class Module:
 
     def _imported_as(self, local: str, accept: set[str]) -> bool:
         return any(
-            d.kind == "import" and d.dotted.rpartition(".")[2] in accept
-            for d in self.source.scope.names.get(local, ())
+            d.kind == "import" and d.dotted.rpartition(".")[2] in accept for d in self.source.scope.names.get(local, ())
         )
 
     # classes

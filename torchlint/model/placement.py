@@ -27,7 +27,19 @@ _FACTORIES = CONSTANT_FACTORIES | RANDOM_FACTORIES
 _ALIKE = frozenset(f"torch.{n}_like" for n in ("zeros", "ones", "full", "empty", "rand", "randn", "randint"))
 _COMBINED = frozenset(
     f"torch.{name}"
-    for name in ("cat", "concat", "stack", "hstack", "vstack", "where", "einsum", "addmm", "baddbmm", "normal", "bucketize")
+    for name in (
+        "cat",
+        "concat",
+        "stack",
+        "hstack",
+        "vstack",
+        "where",
+        "einsum",
+        "addmm",
+        "baddbmm",
+        "normal",
+        "bucketize",
+    )
 )
 _SEVERAL = frozenset(
     {
@@ -48,7 +60,9 @@ _TENSOR_LAYERS_EXCEPT = frozenset(
         "FractionalMaxPool3d", "Dropout",
     )
 )  # fmt: skip
-_TENSOR_CLASSES = frozenset({"torch.nn.Parameter", "torch.Tensor", "torch.FloatTensor", "torch.LongTensor", "torch.BoolTensor"})
+_TENSOR_CLASSES = frozenset(
+    {"torch.nn.Parameter", "torch.Tensor", "torch.FloatTensor", "torch.LongTensor", "torch.BoolTensor"}
+)
 _PLAIN_RESULTS = frozenset({".item", ".tolist", ".numpy", ".size", ".dim", ".numel", ".data_ptr", ".is_contiguous"})
 _DEEPEST = 40
 
@@ -94,7 +108,11 @@ class _Tensors:
                 return False
             answers = [self.of(item) for item in value.items]
             if True in answers:
-                return True if all(a is not None or _is_number(i) for a, i in zip(answers, value.items, strict=True)) else None
+                return (
+                    True
+                    if all(a is not None or _is_number(i) for a, i in zip(answers, value.items, strict=True))
+                    else None
+                )
             return False if all(answer is False for answer in answers) else None
         if kind == "unary":
             return False if value.name == "Not" else self.of(value.items[0])
@@ -187,7 +205,11 @@ def _in_tensor_batch(value: Value) -> bool:
     if loader is None or loader.kind != "instance" or not loader.is_instance(roles.LOADER):
         return False
     dataset = loader.argument(0, "dataset")
-    return dataset is not None and dataset.name == "torch.utils.data.TensorDataset" and loader.argument(None, "collate_fn") is None
+    return (
+        dataset is not None
+        and dataset.name == "torch.utils.data.TensorDataset"
+        and loader.argument(None, "collate_fn") is None
+    )
 
 
 def is_device(value: Value) -> bool | None:
@@ -205,7 +227,11 @@ def _is_device(value: Value) -> bool | None:
     if kind in ("instance", "call"):
         if value.name == "torch.device":
             return True
-        return True if value.name in ("torch.cuda.current_device", ".get_device", "torch.accelerator.current_accelerator") else None
+        return (
+            True
+            if value.name in ("torch.cuda.current_device", ".get_device", "torch.accelerator.current_accelerator")
+            else None
+        )
     if kind == "ref":
         return False if value.name.startswith("torch.") else None
     if kind == "attribute":

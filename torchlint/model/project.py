@@ -20,7 +20,9 @@ Read = Callable[[str], bytes | None]
 _HELD = 4_000_000  # bytes of source text kept parsed
 _LARGEST = 2_000_000  # a larger file is not followed into
 _MOST_CALLERS = 40
-_NEVER_LOCAL = frozenset({"torch", "numpy", "os", "sys", "typing", "math", "re", "json", "time", "random", "__future__"})
+_NEVER_LOCAL = frozenset(
+    {"torch", "numpy", "os", "sys", "typing", "math", "re", "json", "time", "random", "__future__"}
+)
 
 
 class Project:
@@ -190,7 +192,10 @@ class Project:
                         return found
             if path.endswith(("/__init__.py", "/")) or path == "__init__.py":
                 directory = posixpath.dirname(path)
-                for candidate in (posixpath.join(directory, name + ".py"), posixpath.join(directory, name, "__init__.py")):
+                for candidate in (
+                    posixpath.join(directory, name + ".py"),
+                    posixpath.join(directory, name, "__init__.py"),
+                ):
                     if self.exists(candidate):
                         return Value("package", name=name, target=candidate)
             return UNKNOWN

@@ -10,19 +10,22 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from torchlint.model.tensors import first_input
 from torchlint.model.values import UNKNOWN, Value
 from torchlint.torch_api import roles
 
 _DEEPEST = 60
 _ELEMENT = {"prob": "prob01", "logprob": "logprob01"}
 _NOISE = frozenset(f"torch.nn.{name}" for name in ("Dropout", "Dropout1d", "Dropout2d", "Dropout3d"))
+_BOUNDS = frozenset({".clamp", ".clip", ".clamp_min", "torch.clamp", "torch.clip", "torch.clamp_min"})
+_JOINS = frozenset({"torch.cat", "torch.concat", "torch.stack"})
 
 
 class Range(NamedTuple):
     """The state of a tensor, and the value (a call, or a layer applied) that put it there."""
 
     state: str
-    by: Value
+    source: Value
 
 
 def range_of(value: Value) -> Range | None:
@@ -46,8 +49,25 @@ def _range(value: Value, depth: int) -> Range | None:
         state = roles.RANGE_AFTER.get(value.name)
         if state is not None:
             return Range(state, value)
-        if value.name in roles.KEEPS_RANGE:
-            return _range(_operand(value), depth - 1)
+        return _called(value, depth)
+    return None
+
+
+def _called(value: Value, depth: int) -> Range | None:
+    name, inner = value.name, _operand(value)
+    if name in roles.KEEPS_RANGE:
+        return _range(inner, depth - 1)
+    if name in _BOUNDS:
+        before = _range(inner, depth - 1)
+        return before if before is not None and before.state in ("prob", "prob01", "nonneg") else None
+    if name in ("torch.log", ".log"):
+        if inner.kind == "binary" and inner.name == "Add":
+            inner = inner.items[0]
+        before = _range(inner, depth - 1)
+        return Range("logprob", value) if before is not None and before.state == "prob" else None
+    if name in _JOINS:
+        parts = value.argument(0, "tensors") or UNKNOWN
+        return _agreed([_range(part, depth - 1) for part in parts.items]) if parts.kind in ("list", "tuple") else None
     return None
 
 
@@ -63,7 +83,7 @@ def _applied(value: Value, depth: int) -> Range | None:
     state = roles.RANGE_AFTER.get(layer.name)
     if state is not None:
         return Range(state, value)
-    given = value.items[0] if value.items else value.argument(0, "input") or UNKNOWN
+    given = first_input(value) or UNKNOWN
     if layer.name in roles.KEEPS_RANGE:
         return _range(given, depth - 1)
     if layer.name in _NOISE:
@@ -77,7 +97,7 @@ def _part(whole: Range | None, index: Value) -> Range | None:
         return None
     parts = index.items if index.kind == "tuple" else ()
     if any(part.kind == "const" and isinstance(part.const, int) for part in parts):
-        return Range(_ELEMENT.get(whole.state, whole.state), whole.by)
+        return Range(_ELEMENT.get(whole.state, whole.state), whole.source)
     return whole
 
 
@@ -88,7 +108,7 @@ def _operand(value: Value) -> Value:
 
 
 def _agreed(ranges: list[Range | None]) -> Range | None:
-    first = ranges[0]
+    first = ranges[0] if ranges else None
     if first is None or any(other is None or other.state != first.state for other in ranges):
         return None
     return first

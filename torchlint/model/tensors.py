@@ -1,4 +1,4 @@
-"""Properties of tensor values: the range of their entries, how a loss is reduced, what cuts them from the graph.
+"""Properties of tensor values: how a loss is reduced, what cuts them from the graph, whose parameters they are.
 
 Each is a question to the symbolic term; `None` means that it cannot be decided.
 """
@@ -13,96 +13,6 @@ from torchlint.model.values import UNKNOWN, Value
 from torchlint.torch_api import roles
 
 _DEEPEST = 40
-
-
-class Range(NamedTuple):
-    """What the entries of a tensor are, and the value that made them so.
-
-    `state` is one of `raw` (last operation is affine), `prob` (softmax), `prob01` (sigmoid), `logprob` (log-softmax),
-    `nonneg`, `pm1` (tanh), `int`.
-    """
-
-    state: str
-    source: Value
-
-
-def range_of(value: Value, depth: int = 0) -> Range | None:
-    """The state of a tensor in the range lattice, `None` if unknown.
-
-    Views, dtype and device changes keep it; arithmetic loses it.
-    """
-    if depth > _DEEPEST:
-        return None
-    kind = value.kind
-    if kind == "union":
-        found = [range_of(option, depth + 1) for option in value.items]
-        first = found[0]
-        if first is None or any(r is None or r.state != first.state for r in found):
-            return None
-        return first
-    if kind == "apply":
-        return _applied_range(value, depth)
-    if kind == "call":
-        return _called_range(value, depth)
-    if kind == "item" and value.base is not None:
-        if value.base.kind in ("call", "apply") and _many(value.base):
-            return None
-        return range_of(value.base, depth + 1)
-    if kind == "attribute" and value.base is not None and value.name in ("T", "mT", "data", "H", "mH"):
-        return range_of(value.base, depth + 1)
-    if kind == "binary" and value.name == "MatMult":
-        return Range("raw", value)
-    return None
-
-
-def _applied_range(value: Value, depth: int) -> Range | None:
-    base = value.base
-    if base is None:
-        return None
-    if base.target is None and base.name != roles.SEQUENTIAL:
-        state = roles.RANGE_AFTER.get(base.name)
-        if state is not None:
-            return Range(state, value)
-        if base.name in roles.KEEPS_RANGE:
-            inner = first_input(value)
-            return range_of(inner, depth + 1) if inner is not None else None
-        return None
-    result = value.result
-    return None if result is value else range_of(result, depth + 1)
-
-
-def _called_range(value: Value, depth: int) -> Range | None:
-    name = value.name
-    state = roles.RANGE_AFTER.get(name)
-    if state is not None:
-        return Range(state, value)
-    inner = value.base if name.startswith(".") else value.argument(0, "input")
-    if inner is None:
-        return None
-    if name in roles.KEEPS_RANGE:
-        return range_of(inner, depth + 1)
-    if name in (".clamp", "torch.clamp", ".clip", ".clamp_min", "torch.clip"):
-        known = range_of(inner, depth + 1)
-        return known if known is not None and known.state in ("prob", "prob01", "nonneg") else None
-    if name in ("torch.log", ".log"):
-        if inner.kind == "binary" and inner.name == "Add":
-            inner = inner.items[0]
-        known = range_of(inner, depth + 1)
-        return Range("logprob", value) if known is not None and known.state == "prob" else None
-    if name in ("torch.cat", "torch.stack", "torch.concat") and inner.kind in ("list", "tuple") and inner.items:
-        found = [range_of(item, depth + 1) for item in inner.items]
-        first = found[0]
-        return first if first is not None and all(r is not None and r.state == first.state for r in found) else None
-    return None
-
-
-def _many(value: Value) -> bool:
-    """Whether the result of a call is a tuple of unlike things (`max(dim)`, `topk`, recurrent layers)."""
-    if value.kind == "apply" and value.base is not None:
-        if value.base.name in ("torch.nn.LSTM", "torch.nn.GRU", "torch.nn.RNN", "torch.nn.MultiheadAttention"):
-            return True
-        return value.base.target is not None and value.result.kind in ("unknown", "call", "tuple")
-    return value.name in (".max", ".min", ".topk", ".sort", ".median", "torch.max", "torch.min", "torch.topk", "torch.sort")
 
 
 def first_input(value: Value) -> Value | None:
@@ -199,7 +109,11 @@ def parameters_of(value: Value) -> tuple[Value, ...] | None:
         if value.name in ("filter", "list", "tuple", "itertools.chain", "iter", "set"):
             arguments = value.arguments[1:] if value.name == "filter" else value.arguments
             return _joined(tuple(arguments))
-        if value.name == "[for]" and isinstance(value.node, ast.ListComp | ast.GeneratorExp) and value.frame is not None:
+        if (
+            value.name == "[for]"
+            and isinstance(value.node, ast.ListComp | ast.GeneratorExp)
+            and value.frame is not None
+        ):
             return parameters_of(value.frame.value(value.node.generators[0].iter))
         return None
     if kind in ("list", "tuple", "set"):

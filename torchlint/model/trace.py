@@ -130,7 +130,20 @@ class Event:
     `by_name` says that the role of the subject rests on its name alone.
     """
 
-    __slots__ = ("by_name", "contexts", "frame", "guards", "index", "kind", "loops", "manager", "name", "node", "subject", "trace")
+    __slots__ = (
+        "by_name",
+        "contexts",
+        "frame",
+        "guards",
+        "index",
+        "kind",
+        "loops",
+        "manager",
+        "name",
+        "node",
+        "subject",
+        "trace",
+    )
 
     def __init__(
         self,
@@ -429,7 +442,11 @@ def _assumed(test: ast.expr, outcome: bool, frame: Frame) -> tuple[tuple[str, bo
     if isinstance(test, ast.BoolOp):
         if isinstance(test.op, ast.And) is outcome:
             return tuple(item for part in test.values for item in _assumed(part, outcome, frame))
-    if isinstance(test, ast.Compare) and len(test.ops) == 1 and isinstance(test.ops[0], ast.NotEq | ast.IsNot | ast.NotIn):
+    if (
+        isinstance(test, ast.Compare)
+        and len(test.ops) == 1
+        and isinstance(test.ops[0], ast.NotEq | ast.IsNot | ast.NotIn)
+    ):
         flipped = {ast.NotEq: ast.Eq, ast.IsNot: ast.Is, ast.NotIn: ast.In}[type(test.ops[0])]()
         test = ast.Compare(left=test.left, ops=[flipped], comparators=test.comparators)
         outcome = not outcome
@@ -459,7 +476,10 @@ def truth(value: Value) -> bool | None:
             same = None
             if other.key == NONE.key:
                 same = True
-            elif other.kind in ("instance", "const", "tuple", "list", "dict", "function", "class", "call_") and other.key != NONE.key:
+            elif (
+                other.kind in ("instance", "const", "tuple", "list", "dict", "function", "class", "call_")
+                and other.key != NONE.key
+            ):
                 same = False
             if same is None:
                 return None
@@ -736,7 +756,9 @@ class _Builder:
         if function.is_generator or not worth_following(frame.project, function):
             return not function.is_generator
         if function.name == "__init__" and callee.base is not None and callee.base.target is not None:
-            inner: Frame | None = None if frame.calls(function) else value_class(callee.base).frame(function, callee.base)
+            inner: Frame | None = (
+                None if frame.calls(function) else value_class(callee.base).frame(function, callee.base)
+            )
             if inner is not None and inner.parent is None:
                 inner = frame.enter(callee, node)
         else:
@@ -757,7 +779,11 @@ def _callee(value: Value) -> Value:
 
 
 def _is_context(value: Value) -> bool:
-    return value.name in roles.NO_GRAD or value.name in ("torch.enable_grad", "torch.autocast", "torch.set_grad_enabled")
+    return value.name in roles.NO_GRAD or value.name in (
+        "torch.enable_grad",
+        "torch.autocast",
+        "torch.set_grad_enabled",
+    )
 
 
 def _main_guard(test: ast.expr) -> bool | None:
@@ -877,7 +903,10 @@ _SCALERS = ("torch.amp.GradScaler", "torch.cuda.amp.GradScaler", "torch.cuda.amp
 
 def is_scaler(value: Value) -> bool | None:
     """Whether a value is a GradScaler."""
-    answers = {True if o.kind == "instance" and o.name in _SCALERS else (None if o.kind in _OPEN else False) for o in value.options}
+    answers = {
+        True if o.kind == "instance" and o.name in _SCALERS else (None if o.kind in _OPEN else False)
+        for o in value.options
+    }
     return answers.pop() if len(answers) == 1 else None
 
 
@@ -896,8 +925,12 @@ def _is_optimizer(value: Value) -> bool | None:
     if value.kind == "call" and value.name in roles.OPTIMIZER_FACTORIES:
         return True
     if value.kind == "param" and isinstance(value.node, ast.arg) and value.node.annotation is not None:
-        annotation = value.frame.project.frame(value.frame.source, None).value(value.node.annotation) if value.frame else UNKNOWN
-        if annotation.kind == "ref" and (annotation.name == roles.OPTIMIZER or annotation.name in roles.TORCH_OPTIMIZERS):
+        annotation = (
+            value.frame.project.frame(value.frame.source, None).value(value.node.annotation) if value.frame else UNKNOWN
+        )
+        if annotation.kind == "ref" and (
+            annotation.name == roles.OPTIMIZER or annotation.name in roles.TORCH_OPTIMIZERS
+        ):
             return True
     return None if value.kind in _OPEN else False
 
@@ -1014,7 +1047,9 @@ def _update(node: ast.Call, frame: Frame, receiver: Value) -> Event | None:
 
 def _simple(kind: str) -> Callable[[ast.Call, Frame, Value], Event | None]:
     def make(node: ast.Call, frame: Frame, receiver: Value) -> Event | None:
-        return None if receiver.kind in ("ref", "package") else Event(kind, node, frame, receiver, name=_method_name(node))
+        return (
+            None if receiver.kind in ("ref", "package") else Event(kind, node, frame, receiver, name=_method_name(node))
+        )
 
     return make
 

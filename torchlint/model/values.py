@@ -249,7 +249,19 @@ class Frame:
     `value(expression)` is the one question: what can this expression be here? Answers are kept.
     """
 
-    __slots__ = ("_values", "bindings", "call", "closure", "depth", "function", "key", "parent", "project", "receiver", "source")
+    __slots__ = (
+        "_values",
+        "bindings",
+        "call",
+        "closure",
+        "depth",
+        "function",
+        "key",
+        "parent",
+        "project",
+        "receiver",
+        "source",
+    )
 
     def __init__(
         self,
@@ -913,4 +925,3 @@ def value_class(value: Value) -> ClassModel:
 def class_model(project: Project, cls: Class) -> ClassModel:
     """What is known of a class of the project, computed once."""
     return project.class_model(cls)
-
