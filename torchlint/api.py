@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 from torchlint.evidence import Evidence, Measured
 from torchlint.findings import Category, Finding, Fix, Place, Related, Safety, Severity, Span
 from torchlint.fixes.verbs import *  # noqa: F403
-from torchlint.model import UNKNOWN, Call, ClassModel, Event, Frame, LossCall, Module, Trace, Value
+from torchlint.model import UNKNOWN, Call, ClassModel, Event, Frame, LossCall, Module, Reference, Trace, Value
+from torchlint.model.placement import is_cpu, is_device, is_tensor, made_on_cpu, move_of, on_device
 from torchlint.model.ranges import Range, range_of
 from torchlint.model.shapes import Shape, shape_of
 from torchlint.model.syntax import Class, Function, dotted

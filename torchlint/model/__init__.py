@@ -15,8 +15,8 @@ Answers are three-valued: `True`, `False`, and `None` for "cannot tell". A rule 
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
 
 from torchlint.findings import Place
 from torchlint.model.classes import ClassModel
@@ -67,6 +67,16 @@ class Call:
     def place(self) -> Place:
         """Where the call is."""
         return self.module.place(self.node)
+
+
+class Reference(NamedTuple):
+    """A use of something imported: as written after following the import, and by its canonical name."""
+
+    node: ast.Name | ast.Attribute
+    written: str
+    name: str
+    call: ast.Call | None
+    function: Function | None
 
 
 class Module:
@@ -174,45 +184,54 @@ class Module:
             if callee.kind == "ref" and callee.name in wanted:
                 yield call
 
-    def references(self, accept: set[str] | None = None) -> Iterator[tuple[ast.expr, str]]:
-        """All uses of imported dotted names, longest chain first, with their canonical names.
+    def references(self, accept: Callable[[str], bool] | None = None) -> Iterator[Reference]:
+        """All uses of imported dotted names, longest chain first, in the order of the text.
 
-        `accept` restricts the search to names whose last part is in it.
+        `accept` restricts the search by the last part of the name, before anything is resolved. A name that may mean
+        one of several things (imported in `try` and again in `except`) is left out.
         """
         inner: set[int] = set()
-        functions: dict[int, Function | None] = {}
-        stack: list[tuple[ast.AST, Function | None]] = [(self.tree, None)]
+        stack: list[tuple[ast.AST, Function | None, ast.AST | None]] = [(self.tree, None, None)]
+        found: list[Reference] = []
         while stack:
-            node, function = stack.pop()
-            if id(node) in self.source.function_of:
-                function = self.source.function_of[id(node)]
+            node, function, holder = stack.pop()
+            function = self.source.function_of.get(id(node), function)
             for child in ast.iter_child_nodes(node):
-                stack.append((child, function))
-            if not isinstance(node, ast.Attribute | ast.Name) or id(node) in inner:
+                stack.append((child, function, node))
+            if (
+                id(node) in inner
+                or not isinstance(node, ast.Attribute | ast.Name)
+                or not isinstance(node.ctx, ast.Load)
+            ):
                 continue
-            if isinstance(node, ast.Attribute):
-                current: ast.AST = node.value
-                while isinstance(current, ast.Attribute | ast.Name):
-                    inner.add(id(current))
-                    current = current.value if isinstance(current, ast.Attribute) else self.tree
-                if not isinstance(node.ctx, ast.Load) or dotted(node) is None:
-                    continue
-                last = node.attr
-            else:
-                if not isinstance(node.ctx, ast.Load):
-                    continue
-                last = node.id
-            if accept is not None and last not in accept and not self._imported_as(last, accept):
+            current: ast.AST = node
+            while isinstance(current, ast.Attribute):
+                current = current.value
+                inner.add(id(current))
+            text = dotted(node)
+            written = self._written(text, function) if text is not None else None
+            if written is None or (accept is not None and not accept(written.rpartition(".")[2])):
                 continue
-            functions[id(node)] = function
             value = self.frame(function).value(node)
-            if value.kind == "ref" and "." in value.name:
-                yield node, value.name
+            if value.kind == "ref":
+                call = holder if isinstance(holder, ast.Call) and holder.func is node else None
+                found.append(Reference(node, written, value.name, call, function))
+        found.sort(key=lambda r: (r.node.lineno, r.node.col_offset))
+        yield from found
 
-    def _imported_as(self, local: str, accept: set[str]) -> bool:
-        return any(
-            d.kind == "import" and d.dotted.rpartition(".")[2] in accept for d in self.source.scope.names.get(local, ())
-        )
+    def _written(self, text: str, function: Function | None) -> str | None:
+        """The dotted name with its first part replaced by what was imported, without looking for second names."""
+        first, dot, rest = text.partition(".")
+        scope: Scope | None = function.scope if function is not None else self.source.scope
+        while scope is not None:
+            definitions = scope.names.get(first) if scope.kind != "class" else None
+            if definitions:
+                names = {d.dotted for d in definitions}
+                if len(names) != 1 or any(d.kind != "import" for d in definitions):
+                    return None
+                return names.pop() + dot + rest
+            scope = scope.parent
+        return text if self.source.scope.stars else None
 
     # classes
 
@@ -285,6 +304,7 @@ __all__ = [
     "LossCall",
     "Module",
     "Project",
+    "Reference",
     "Source",
     "Trace",
     "Value",

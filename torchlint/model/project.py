@@ -34,6 +34,7 @@ class Project:
         torch_version: the lowest torch version that the project allows, if known.
         exists: whether a file or directory exists; by default whether `read` gives something.
         files: all Python files of the project, for the rare questions about the whole project.
+        torch_below: the first torch version that the project rules out, `None` if it takes the newest.
     """
 
     def __init__(
@@ -43,18 +44,29 @@ class Project:
         torch_version: tuple[int, int] | None = None,
         exists: Callable[[str], bool] | None = None,
         files: Callable[[], Iterable[str]] | None = None,
+        torch_below: Callable[[], tuple[int, int] | None] | None = None,
     ) -> None:
         self.root = root
         self.read = read
         self.exists = exists or (lambda path: read(path) is not None)
         self.files = files or (lambda: ())
         self.torch_version = torch_version
+        self._torch_below = torch_below
         self.used: set[str] = set()
         self._sources: dict[str, Source | None] = {}
         self._places: dict[tuple[str, str], tuple[str, str] | None] = {}
         self._tops: dict[tuple[str, str], bool] = {}
         self._mentions: dict[str, list[str]] = {}
         self._following: set[tuple[int, str]] = set()
+
+    @property
+    def torch_below(self) -> tuple[int, int] | None:
+        """The first torch version that the project rules out at the upper end; `None` if it takes the newest."""
+        if self._torch_below is not None:
+            below = self._torch_below()
+            self._torch_below = lambda: below
+            return below
+        return None
 
     def add(self, source: Source) -> None:
         """Make a checked file known, so that others that import it see the same text."""

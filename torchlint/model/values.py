@@ -33,7 +33,7 @@ class Value:
     - `function` / `class`: of the project, in `target`; a bound method has its receiver in `base`
     - `package`: a module of the project, in `target`
     - `instance`: made by calling a class; `name` for outside classes, `target` for the project's; `node` is the call
-      (`None` for `self` while its class is looked at alone)
+      (`None` for `self` while its class is looked at alone, an `ast.arg` for a parameter whose annotation says so)
     - `param`: parameter `name` of `target`, not known
     - `attribute`: attribute `name` of `base`
     - `item`: `base[items[0]]`
@@ -126,6 +126,8 @@ class Value:
         An argument that may hide in `*args` or `**kwargs` is `UNKNOWN`.
         """
         node = self.node
+        if isinstance(node, ast.arg):
+            return UNKNOWN
         if not isinstance(node, ast.Call) or self.frame is None:
             return None
         expression = argument(node, position, keyword)
@@ -145,7 +147,7 @@ class Value:
 
     @property
     def result(self) -> Value:
-        """For `apply` of a project's module: what its `forward` returns, with parameters bound; else the value itself."""
+        """For `apply` of a project's module: what its `forward` returns with parameters bound; else the value itself."""
         if self.kind != "apply":
             return self
         if self._result is None:
@@ -427,7 +429,24 @@ class Frame:
         args = function.node.args
         if definition.node is args.vararg or definition.node is args.kwarg:
             return UNKNOWN
+        annotated = self._annotated(definition.node, function)
+        if annotated is not None:
+            return annotated
         return Value("param", name=name, target=function, node=definition.node, frame=self)
+
+    def _annotated(self, node: ast.arg, function: Function) -> Value | None:
+        """A parameter that its annotation makes an instance of a known class (and that is never `None`)."""
+        if node.annotation is None or not isinstance(node.annotation, ast.Name | ast.Attribute):
+            return None
+        default = function.default(node.arg)
+        if isinstance(default, ast.Constant) and default.value is None:
+            return None
+        annotation = self.project.frame(self.source, None).value(node.annotation)
+        if annotation.kind == "class":
+            return Value("instance", target=annotation.target, node=node, frame=self)
+        if annotation.kind == "ref" and annotation.name in roles.ANNOTATIONS:
+            return Value("instance", name=annotation.name, node=node, frame=self)
+        return None
 
     def _unpack(self, value: Value, path: Path) -> Value:
         for index in path:

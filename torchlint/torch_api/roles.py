@@ -205,6 +205,15 @@ RETURNS_SELF = frozenset(
 
 SEQUENTIAL = "torch.nn.Sequential"
 
+# classes that an annotation of a parameter settles
+
+ANNOTATIONS = (
+    frozenset({OPTIMIZER, LOADER, SCHEDULER, "torch.amp.GradScaler", "torch.cuda.amp.GradScaler"})
+    | TORCH_OPTIMIZERS
+    | PREPARERS
+    | frozenset(CRITERIA)
+)
+
 # the range lattice: functions and methods (by last name) that put their result into a known state
 
 RANGE_AFTER: dict[str, str] = {
