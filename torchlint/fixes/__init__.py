@@ -1,7 +1,7 @@
 """Repairs: the verbs of a fix become minimal text edits.
 
-Rules build fixes with `torchlint.fixes.verbs`; surfaces ask here for edits. libcst parses and writes the code that is to
-change, and is imported by the first call that needs it.
+Rules build fixes with `torchlint.fixes.verbs`; surfaces ask here for edits. libcst parses and writes the code that is
+to change, and is imported by the first call that needs it.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ def available() -> bool:
 def edits_of(text: str, fix: Fix) -> list[TextEdit] | None:
     """The edits that carry out a fix, sorted and not overlapping.
 
-    `text` is the file without a byte order mark. `None`: this fix cannot be made faithfully here (a comment would be lost,
-    the code has a form that the verb does not handle, the result would not parse, libcst is missing).
+    `text` is the file without a byte order mark. `None`: this fix cannot be made faithfully here (a comment would be
+    lost, the code has a form that the verb does not handle, the result would not parse, libcst is missing).
     """
     if fix.verbs and all(verb.kind == "uncomment" for verb in fix.verbs):
         from torchlint.fixes.comments import uncommented
@@ -52,7 +52,7 @@ def apply(text: str, edits: Iterable[TextEdit]) -> str:
     Raises:
         ValueError: if two edits overlap.
     """
-    from torchlint.fixes.edits import applied
+    from torchlint.fixes.changes import applied
 
     return applied(text, edits)
 
@@ -63,6 +63,6 @@ def compatible(candidates: Sequence[Sequence[TextEdit] | None]) -> tuple[list[Te
     Equal edits are made once (two fixes that need the same import); a fix that touches an edit of an earlier one waits
     for the next round.
     """
-    from torchlint.fixes.edits import joined
+    from torchlint.fixes.changes import joined
 
     return joined(candidates)

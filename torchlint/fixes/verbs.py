@@ -119,8 +119,8 @@ def enclose(first: ast.stmt, last: ast.stmt, header: str) -> Verb:
 def ensure_import(module: str, *, name: str = "", alias: str = "") -> Verb:
     """Import a module, or a name from it, unless the file has it already.
 
-    Write the other verbs of the fix with the name that this import binds (`copy`, `F`, `Parameter`); where the file knows
-    the same thing under another name, that one is used instead.
+    Write the other verbs of the fix with the name that this import binds (`copy`, `F`, `Parameter`); where the file
+    knows the same thing under another name, that one is used instead.
     """
     bound = f" as {alias}" if alias else ""
     statement = f"from {module} import {name}{bound}" if name else f"import {module}{bound}"
