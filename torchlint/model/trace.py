@@ -31,7 +31,7 @@ WORDS = frozenset(
         "set_grad_enabled", "all_reduce", "barrier", "all_gather", "broadcast", "item", "parameters",
         "add_param_group", "step_update", "save", "DistributedDataParallel", "DDP", "DataLoader", "manual_seed",
     }
-)  # fmt: skip
+).union(name.rpartition(".")[2] for name in (*roles.CRITERIA, *roles.LOSS_FUNCTIONS))  # fmt: skip
 """Method and function names that make a function worth following."""
 
 
@@ -103,9 +103,9 @@ def bare_iterable(value: Value) -> Value:
     while value.kind in ("call", "instance"):
         last = value.name.rpartition(".")[2]
         arguments = value.arguments
-        if last in ("enumerate", "zip", "tqdm", "trange", "track", "islice", "iter", "prefetch") and arguments:
-            value = arguments[0]
-        elif last in ("log_every", "progress_bar") and arguments:
+        if (last in ("enumerate", "zip", "tqdm", "trange", "track", "islice", "iter", "prefetch") and arguments) or (
+            last in ("log_every", "progress_bar") and arguments
+        ):
             value = arguments[0]
         else:
             break
