@@ -19,6 +19,9 @@ _REQUIREMENT = re.compile(
     r"""(?P<bounds>[~^<>=!]{1,3}\s*\d[^"';#)\n]*|\d[\d.]*(?=["']))"""
 )
 _LOWER = re.compile(r"(?P<sign>~=|===|==|>=|\^|~|>|=|)\s*v?(?P<major>\d+)(?:\.(?P<minor>\d+))?")
+_BOUND = re.compile(
+    r"(?P<sign>~=|===|==|>=|<=|!=|\^|~|>|<|=|)\s*v?(?P<major>\d+)(?:\.(?P<minor>\d+))?(?:\.(?P<patch>\d+))?"
+)
 _LOCKED = re.compile(r"""name = "torch"\s*\nversion = "(\d+)\.(\d+)""")
 _LOCKED_JSON = re.compile(r'"torch": \{[^{}]*?"version": "==(\d+)\.(\d+)', re.DOTALL)
 _INSTALLED = re.compile(r"torch-(\d+)\.(\d+)[^-]*\.(?:dist|egg)-info$")
@@ -37,6 +40,40 @@ def of_project(root: str) -> Known | None:
         for known in found:
             return known
     return None
+
+
+def below_of_project(root: str) -> tuple[int, int] | None:
+    """The first torch version that the project rules out at the upper end, or `None` if it takes the newest."""
+    bounds = [bound for path in _files(root) for line in _lines(path) for bound in upper_bounds(line)]
+    if bounds:
+        known = [bound for bound in bounds if bound is not None]
+        return max(known) if len(known) == len(bounds) else None
+    for found in (_locked(root), _installed(root)):
+        for version, _ in found:
+            return version[0], version[1] + 1
+    return None
+
+
+def upper_bounds(line: str) -> Iterator[tuple[int, int] | None]:
+    """The first version that each torch requirement of a line excludes at its upper end, `None` where it has no such end.
+
+    `torch>=2.1,<3` gives (3, 0), `torch==2.1.*` gives (2, 2), `torch>=2.1` gives `None`.
+    """
+    if "torch" not in line or line.lstrip().startswith(("#", ";", "//")):
+        return
+    for found in _REQUIREMENT.finditer(line):
+        parts = [_BOUND.match(part.strip()) for part in found.group("bounds").split(",")]
+        ends = [_end(part) for part in parts if part]
+        yield min((end for end in ends if end is not None), default=None)
+
+
+def _end(bound: re.Match[str]) -> tuple[int, int] | None:
+    sign, major, minor = bound.group("sign"), int(bound.group("major")), int(bound.group("minor") or 0)
+    if sign == "<":
+        return (major, minor + 1) if int(bound.group("patch") or 0) else (major, minor)
+    if sign == "^" or (sign == "~=" and bound.group("patch") is None):
+        return major + 1, 0
+    return (major, minor + 1) if sign in ("<=", "==", "===", "~=", "~", "") else None
 
 
 def _declared(root: str) -> Iterator[Known]:
