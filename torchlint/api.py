@@ -6,12 +6,11 @@ asked) and yields `finding(...)` for what is certain.
 
 from __future__ import annotations
 
-import ast
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
 
 from torchlint.evidence import Evidence, Measured
 from torchlint.findings import Category, Finding, Fix, Place, Related, Safety, Severity, Span
+from torchlint.fixes import verbs
 from torchlint.fixes.verbs import *  # noqa: F403
 from torchlint.model import UNKNOWN, Call, ClassModel, Event, Frame, LossCall, Module, Reference, Trace, Value
 from torchlint.model.placement import is_cpu, is_device, is_tensor, made_on_cpu, move_of, on_device
@@ -24,8 +23,63 @@ from torchlint.model.values import is_module, sequential_layers, union, unwrappe
 from torchlint.rule import Findings, Rule, rule
 from torchlint.torch_api import roles
 
-if TYPE_CHECKING:
-    Where = Event | Call | Place | Value
+__all__ = [
+    "UNKNOWN",
+    "Call",
+    "Category",
+    "Class",
+    "ClassModel",
+    "Event",
+    "Evidence",
+    "Finding",
+    "Findings",
+    "Fix",
+    "Frame",
+    "Function",
+    "Guard",
+    "Loop",
+    "LossCall",
+    "Measured",
+    "Module",
+    "Place",
+    "Range",
+    "Reference",
+    "Related",
+    "Rule",
+    "Safety",
+    "Severity",
+    "Shape",
+    "Span",
+    "Trace",
+    "Value",
+    "bare_iterable",
+    "cut_of",
+    "dotted",
+    "finding",
+    "first_input",
+    "is_cpu",
+    "is_device",
+    "is_module",
+    "is_optimizer",
+    "is_scaler",
+    "is_scheduler",
+    "is_tensor",
+    "loss_call",
+    "made_on_cpu",
+    "move_of",
+    "on_device",
+    "parameters_of",
+    "range_of",
+    "roles",
+    "rule",
+    "sequential_layers",
+    "shape_of",
+    "truth",
+    "union",
+    "unwrapped",
+    "value_class",
+]
+__all__ += verbs.__all__
 
 _DRAFT = ("", "")
 

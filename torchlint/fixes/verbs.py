@@ -10,6 +10,31 @@ import ast
 
 from torchlint.findings import Span, Verb
 
+__all__ = [
+    "add_argument",
+    "add_base",
+    "add_decorator",
+    "append_call",
+    "enclose",
+    "ensure_import",
+    "insert_after",
+    "insert_before",
+    "insert_first",
+    "insert_last",
+    "move_after",
+    "move_before",
+    "remove",
+    "remove_argument",
+    "remove_keyword",
+    "rename",
+    "rename_attribute",
+    "rename_keyword",
+    "replace",
+    "set_keyword",
+    "unwrap",
+    "wrap",
+]
+
 
 def insert_before(statement: ast.stmt, code: str) -> Verb:
     """Put statements in front of another, above its comments and decorators."""

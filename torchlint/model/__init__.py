@@ -196,8 +196,7 @@ class Module:
         while stack:
             node, function, holder = stack.pop()
             function = self.source.function_of.get(id(node), function)
-            for child in ast.iter_child_nodes(node):
-                stack.append((child, function, node))
+            stack.extend((child, function, node) for child in ast.iter_child_nodes(node))
             if (
                 id(node) in inner
                 or not isinstance(node, ast.Attribute | ast.Name)
@@ -289,7 +288,7 @@ class Module:
                     yield loss
 
     def call_sites(self, function: Function) -> list[tuple[ast.Call, Frame]] | None:
-        """All calls of a function in the project; `None` if some cannot be told (it is passed around, or unreadable)."""
+        """All calls of a function in the project; `None` if some cannot be seen."""
         return self.project.call_sites(function)
 
 

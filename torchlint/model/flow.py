@@ -1,12 +1,14 @@
 """Reaching definitions of one function: which bindings can be the value of a name at the place where it is read.
 
-Attributes and literal subscripts of local names (`self.x`, `args.lr`, `batch["labels"]`) are followed like names as long
-as their base is not rebound. Loops are walked until nothing changes, so definitions reach over the back edge.
+Attributes and literal subscripts of local names (`self.x`, `args.lr`, `batch["labels"]`) are followed like names
+as long as their base is not rebound. Loops are walked until nothing changes, so definitions reach over the back edge.
 """
 
 from __future__ import annotations
 
 import ast
+from collections.abc import Callable
+from typing import Any
 
 from torchlint.model.syntax import Def, Function, Path, Scope, Source, dotted
 
@@ -131,7 +133,7 @@ class Flow:
                 self._bind(node.target, "for", node.iter, node)
             self._block(node.body)
             exits = self._exits
-            again = self._env
+            again: Env | None = self._env
             for other in self._continues:
                 again = _join(again, other)
             merged = _join(dict(entry), again)
@@ -158,11 +160,11 @@ class Flow:
         assert self._env is not None
         before = dict(self._env)
         self._block(node.body)
-        after = self._env
+        after: Env | None = self._env
         if self._env is not None:
             self._env = dict(self._env)
             self._block(node.orelse)
-        result = self._env
+        result: Env | None = self._env
         for handler in node.handlers:
             self._env = _join(dict(before), after)
             if handler.type is not None:
@@ -358,15 +360,13 @@ def _weight(body: list[ast.stmt]) -> int:
             for field in ("body", "orelse", "finalbody", "handlers", "cases"):
                 inner = getattr(statement, field, None)
                 if inner and not isinstance(statement, _OPAQUE):
-                    for item in inner:
-                        if not isinstance(item, ast.stmt):
-                            stack.append(item.body)
+                    stack.extend(item.body for item in inner if not isinstance(item, ast.stmt))
                     if isinstance(inner[0], ast.stmt):
                         stack.append(inner)
     return total
 
 
-_STATEMENTS = {
+_STATEMENTS: dict[type, Callable[[Flow, Any], None]] = {
     ast.Assign: Flow._assign,
     ast.AnnAssign: Flow._annotated,
     ast.AugAssign: Flow._augmented,

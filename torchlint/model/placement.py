@@ -170,7 +170,7 @@ class _Tensors:
                 return None
             if last.endswith("_") and not last.endswith("__"):
                 return True
-            return last in torch_api.pure_tensor_methods() and last not in _SEVERAL or last in ("new_tensor", "clone")
+            return (last in torch_api.pure_tensor_methods() and last not in _SEVERAL) or last in ("new_tensor", "clone")
         if name.startswith("torch.nn.functional."):
             return None if last in ("multi_head_attention_forward", "embedding_bag") or "with_indices" in last else True
         if name in _FACTORIES or name in FROM_HOST or name in _ALIKE or name in _COMBINED:

@@ -67,8 +67,10 @@ def reduction_of(event: Event, facts: roles.Loss) -> str | None:
     return None
 
 
-_CUTS = frozenset({".detach", ".item", ".numpy", ".tolist", ".argmax", ".long", ".int", ".bool", ".round", "torch.argmax",
-                   "float", "int", "torch.no_grad", ".detach_", "torch.round", ".cpu_"})  # fmt: skip
+_CUTS = frozenset(
+    {".detach", ".detach_", ".item", ".numpy", ".tolist", ".argmax", ".long", ".int", ".bool", ".round", "torch.argmax",
+     "torch.round", "float", "int"}
+)  # fmt: skip
 
 
 def cut_of(value: Value) -> Value | None:

@@ -103,13 +103,13 @@ def bare_iterable(value: Value) -> Value:
     while value.kind in ("call", "instance"):
         last = value.name.rpartition(".")[2]
         arguments = value.arguments
-        if (last in ("enumerate", "zip", "tqdm", "trange", "track", "islice", "iter", "prefetch") and arguments) or (
-            last in ("log_every", "progress_bar") and arguments
-        ):
-            value = arguments[0]
-        else:
+        if last not in _PASSES_ON or not arguments:
             break
+        value = arguments[0]
     return value
+
+
+_PASSES_ON = frozenset({"enumerate", "zip", "tqdm", "trange", "track", "islice", "iter", "log_every", "progress_bar"})
 
 
 class Event:
@@ -118,7 +118,7 @@ class Event:
     `kind` is one of
 
     - `backward`: `subject` is the loss, `manager` what takes part in it (GradScaler, Accelerator, engine) or `None`
-    - `step`, `zero_grad`: `subject` is the optimizer (or, for `zero_grad`, the module); `manager` a GradScaler or `None`
+    - `step`, `zero_grad`: `subject` is the optimizer (or, for `zero_grad`, the module); `manager` a GradScaler
     - `scheduler_step`, `unscale`, `scaler_update`, `clip` (`subject`: the parameters)
     - `train`, `eval`: `subject` is the module; `forward`: a module is applied (`value` is the result)
     - `loss`: a criterion is applied (`subject` the criterion instance, or `None` for the functional form)
@@ -313,7 +313,7 @@ class Trace:
         within: Loop | None = None,
         across: bool = True,
     ) -> Event | None:
-        """The first event that satisfies `goal` on some path from just after `start` on which no event satisfies `avoid`.
+        """The first event that satisfies `goal` on some path from just after `start` that no `avoid` event interrupts.
 
         `within` keeps the path inside a loop (its next iterations included); `across=False` forbids going back to the
         header of any loop, which keeps it inside one iteration. `None` if there is no such path (or the trace is too
@@ -380,8 +380,7 @@ class Trace:
         across: bool,
         stack: list[tuple[int, frozenset[tuple[str, bool]]]],
     ) -> None:
-        for following in node.next:
-            stack.append((following, known))
+        stack.extend((following, known) for following in node.next)
         if across:
             for header in node.back:
                 loop = self.nodes[header].loop
@@ -892,13 +891,32 @@ def _made(node: ast.Call, frame: Frame, value: Value, callee: Value) -> Event:
     return Event("call", node, frame, callee, name=name)
 
 
-_CLIPS = frozenset({"torch.nn.utils.clip_grad_norm_", "torch.nn.utils.clip_grad_value_", "torch.nn.utils.clip_grad_norm",
-                    "torch.nn.utils.clip_grad.clip_grad_norm_", "torch.nn.utils.clip_grad.clip_grad_value_"})  # fmt: skip
-_SEEDS = frozenset({"torch.manual_seed", "torch.cuda.manual_seed", "torch.cuda.manual_seed_all", "torch.seed", "random.seed",
-                    "numpy.random.seed", "pytorch_lightning.seed_everything", "lightning.seed_everything",
-                    "transformers.set_seed", "accelerate.utils.set_seed"})  # fmt: skip
-_SCALERS = ("torch.amp.GradScaler", "torch.cuda.amp.GradScaler", "torch.cuda.amp.grad_scaler.GradScaler",
-            "torch.amp.grad_scaler.GradScaler", "torch.distributed.fsdp.sharded_grad_scaler.ShardedGradScaler")  # fmt: skip
+_CLIPS = frozenset(
+    f"torch.nn.utils.{module}{name}"
+    for module in ("", "clip_grad.")
+    for name in ("clip_grad_norm_", "clip_grad_value_", "clip_grad_norm")
+)
+_SEEDS = frozenset(
+    {
+        "torch.manual_seed",
+        "torch.cuda.manual_seed",
+        "torch.cuda.manual_seed_all",
+        "torch.seed",
+        "random.seed",
+        "numpy.random.seed",
+        "pytorch_lightning.seed_everything",
+        "lightning.seed_everything",
+        "transformers.set_seed",
+        "accelerate.utils.set_seed",
+    }
+)
+_SCALERS = (
+    "torch.amp.GradScaler",
+    "torch.cuda.amp.GradScaler",
+    "torch.cuda.amp.grad_scaler.GradScaler",
+    "torch.amp.grad_scaler.GradScaler",
+    "torch.distributed.fsdp.sharded_grad_scaler.ShardedGradScaler",
+)
 
 
 def is_scaler(value: Value) -> bool | None:
@@ -937,7 +955,7 @@ def _is_optimizer(value: Value) -> bool | None:
 
 def is_scheduler(value: Value) -> bool | None:
     """Whether a value is a learning-rate scheduler."""
-    answers = set()
+    answers: set[bool | None] = set()
     for option in value.options:
         if option.key == NONE.key:
             continue

@@ -9,6 +9,7 @@ files, with their parameters bound; recursion is cut.
 from __future__ import annotations
 
 import ast
+import builtins
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -38,8 +39,8 @@ class Value:
     - `attribute`: attribute `name` of `base`
     - `item`: `base[items[0]]`
     - `element`: what iterating over `base` yields
-    - `call`: result of an outside function `name`, of a method (`name` starts with a dot, `base` is the receiver), or of
-      something not known (`name` is `()`, `base` the callee)
+    - `call`: result of an outside function `name`, of a method (`name` starts with a dot, `base` is the receiver), or
+      of something not known (`name` is `()`, `base` the callee)
     - `apply`: result of calling the module instance `base`; `result` looks into its `forward`
     - `binary`, `unary`, `compare`: operator's ast class name in `name`, operands in `items`
     - `tuple`, `list`, `set`: elements in `items`; `dict`: values in `items`, keys in `keys`
@@ -147,7 +148,7 @@ class Value:
 
     @property
     def result(self) -> Value:
-        """For `apply` of a project's module: what its `forward` returns with parameters bound; else the value itself."""
+        """For `apply` of a project's module: what its `forward` returns, parameters bound; else the value itself."""
         if self.kind != "apply":
             return self
         if self._result is None:
@@ -285,7 +286,7 @@ class Frame:
         self.call = call
         self.receiver = receiver
         self.closure = closure
-        self.depth = parent.depth + 1 if parent is not None else 0
+        self.depth: int = parent.depth + 1 if parent is not None else 0
         place = id(function) if function is not None else id(source)
         context = (id(call), parent.key) if parent is not None and call is not None else None
         self.key: tuple[Any, ...] = (place, context)
@@ -724,7 +725,7 @@ _EXPRESSIONS: dict[type, Any] = {
     ast.JoinedStr: Frame._formatted,
 }
 
-_BUILTINS = frozenset(dir(__builtins__) if not isinstance(__builtins__, dict) else __builtins__)
+_BUILTINS = frozenset(dir(builtins))
 _TRANSPARENT = frozenset({"tqdm.tqdm", "tqdm.auto.tqdm", "tqdm.notebook.tqdm", "iter", "reversed"})
 
 
@@ -765,10 +766,10 @@ def unwrapped(value: Value) -> Value:
 def flow_of(source: Source, function: Function | None) -> Flow:
     """The reaching definitions of a function, computed once."""
     key = id(function) if function is not None else 0
-    flow = source.flows.get(key)
+    flow: Flow | None = source.flows.get(key)
     if flow is None:
         flow = source.flows[key] = Flow(source, function)
-    return flow  # type: ignore[no-any-return]
+    return flow
 
 
 def _fold(name: str, left: Any, right: Any) -> Any:
