@@ -28,6 +28,7 @@ TRIGGERS = (
 """Words of which a file has at least one if it has anything to do with training by torch."""
 
 _TRIGGER_BYTES = tuple(word.encode() for word in TRIGGERS)
+_TOO_DEEP = "the code is nested too deeply to be analysed"
 _DEEP = 5000  # frames for code that is nested more deeply than the usual limit allows
 
 
@@ -86,7 +87,7 @@ def check(path: str, text: str, project: Project, rules: Ruleset) -> Outcome:
     return Outcome(
         tuple(sorted((_with_severity(finding, rules) for finding in left), key=_order)),
         tuple(sorted(judged, key=lambda pair: _order(pair[0]))),
-        len(crashed),
+        sum(finding.code == hygiene.RULE_CRASHED.code for finding in raw),
         error is None,
     )
 
@@ -113,47 +114,43 @@ def _asked(
     crashed: set[str],
 ) -> Iterator[Finding]:
     """The findings of the rules themselves; codes of rules that fail are added to `crashed`."""
-    module = _built(path, text, project, tree)
-    if module is None:
-        yield _own(hygiene.SYNTAX_ERROR, path, Span(1, 0, 1, 0), "the code is nested too deeply to be analysed")
+    from torchlint.model import Module
+
+    try:
+        module = Module.build(path, text, project, tree)
+    except RecursionError:
+        yield _own(hygiene.SYNTAX_ERROR, path, Span(1, 0, 1, 0), _TOO_DEEP)
         return
-    if isinstance(module, Exception):
+    except Exception as failure:
         crashed.update(rule.code for rule in running)
-        yield _crash(path, "the model of this file", module)
+        yield _crash(path, "the model of this file", failure)
         return
     try:
         for rule in running:
-            module.options = rules.options.get(rule.name, rule.options)
-            found: list[Finding] = []
+            module.options = dict(rules.options.get(rule.name, rule.options))
             try:
-                found.extend(rule.check(module))
+                yield from _said(rule, module)
+            except RecursionError:
+                crashed.add(rule.code)
+                yield _own(hygiene.SYNTAX_ERROR, path, Span(1, 0, 1, 0), _TOO_DEEP)
             except Exception as failure:
                 crashed.add(rule.code)
                 yield _crash(path, f"`{rule.name}` ({rule.code})", failure)
-            yield from found
     finally:
         module.dispose()
 
 
-def _built(path: str, text: str, project: Project, tree: ast.Module) -> Module | Exception | None:
-    """The model of the file; `None` if it is nested too deeply, or the error that kept it from being built."""
-    from torchlint.model import Module
-
-    limit = sys.getrecursionlimit()
+def _said(rule: Rule, module: Module) -> list[Finding]:
+    """All that a rule says of a file; code that needs it gets a deeper stack."""
     try:
-        return Module.build(path, text, project, tree)
+        return list(rule.check(module))
     except RecursionError:
+        limit = sys.getrecursionlimit()
         sys.setrecursionlimit(max(limit, _DEEP))
         try:
-            return Module.build(path, text, project, tree)
-        except RecursionError:
-            return None
-        except Exception as failure:
-            return failure
+            return list(rule.check(module))
         finally:
             sys.setrecursionlimit(limit)
-    except Exception as failure:
-        return failure
 
 
 def _crash(path: str, what: str, failure: Exception) -> Finding:

@@ -1,0 +1,168 @@
+"""The command line: `check`, `explain`, `rules`, `config` and `version`.
+
+Exit codes: 0 nothing at or above `--fail-on`; 1 findings; 2 the job could not be done.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from typing import Any, NoReturn
+
+_FORMATS = "full, concise, json, json-lines or github"
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command and return its exit code; never raises for anything a user can cause."""
+    from torchlint.settings import SettingsError
+
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    try:
+        code = _run(arguments)
+        sys.stdout.flush()
+        return code
+    except SettingsError as error:
+        return _refuse(str(error))
+    except KeyboardInterrupt:
+        return _refuse("interrupted")
+    except BrokenPipeError:
+        _silence()
+        return 1
+
+
+def _run(arguments: list[str]) -> int:
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    if options.command == "check":
+        from torchlint.cli.check import check
+
+        return check(options)
+    if options.command in ("explain", "rule"):
+        from torchlint.cli.explain import explain
+
+        return explain(options)
+    if options.command in ("rules", "linter"):
+        from torchlint.cli.rules import rules
+
+        return rules(options)
+    if options.command == "config":
+        from torchlint.cli.config import config
+
+        return config(options)
+    if options.command == "version" or options.version:
+        from torchlint.cli.version import version
+
+        return version(options)
+    parser.print_help()
+    return 2
+
+
+def _refuse(message: str) -> int:
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        _silence()
+    sys.stderr.write(f"torchlint: {message}\n")
+    return 2
+
+
+def _silence() -> None:
+    """Whoever read our output is gone: let the interpreter's last flush go nowhere."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())
+
+
+class _Parser(argparse.ArgumentParser):
+    """A parser whose errors are one clear line."""
+
+    def error(self, message: str) -> NoReturn:
+        sys.stderr.write(f"torchlint: {message}\nTry `{self.prog} --help`.\n")
+        raise SystemExit(2)
+
+
+class _Words(argparse.Action):
+    """Values separated by commas, from an option that may be repeated."""
+
+    def __call__(self, parser: Any, namespace: Any, values: Any, option_string: str | None = None) -> None:
+        words = [word.strip() for word in values.split(",") if word.strip()]
+        setattr(namespace, self.dest, [*(getattr(namespace, self.dest) or ()), *words])
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(
+        prog="torchlint",
+        description="Finds the bugs in PyTorch training code that raise no exception.",
+        epilog="`torchlint COMMAND --help` shows the options of a command.",
+        allow_abbrev=False,
+    )
+    parser.add_argument("-V", "--version", action="store_true", help="show the version")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", parser_class=_Parser)
+    _check(commands.add_parser("check", help="check files and directories", allow_abbrev=False))
+    _explain(commands.add_parser("explain", aliases=["rule"], help="explain a rule or the findings on a line"))
+    rules = commands.add_parser("rules", aliases=["linter"], help="list the rules")
+    rules.add_argument("--json", action="store_true", help="as a JSON array")
+    _configuration(rules)
+    config = commands.add_parser("config", help="list the configuration keys, or explain one")
+    config.add_argument("key", nargs="?", help="a key such as `select`")
+    version = commands.add_parser("version", help="show the version")
+    version.add_argument("-v", "--verbose", action="store_true", help="also Python, torch, configuration and rules")
+    return parser
+
+
+def _configuration(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("configuration")
+    group.add_argument("--isolated", action="store_true", help="read no configuration file")
+    group.add_argument(
+        "--config", action="append", default=[], metavar="PATH|KEY=VALUE", help="read this file, or set one key"
+    )
+
+
+def _explain(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("what", help="a code (TL101), a name, or a place such as train.py:42")
+    parser.add_argument("--prove", action="store_true", help="run the experiment behind the rule with your torch")
+    parser.add_argument("--json", action="store_true", help="as JSON")
+    _configuration(parser)
+
+
+def _check(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("paths", nargs="*", metavar="PATH", help="files or directories; `-` is standard input")
+    parser.add_argument("--stdin-filename", metavar="PATH", help="the file that standard input stands for")
+    group = parser.add_argument_group("rules (codes, prefixes, names, categories or ALL, separated by commas)")
+    group.add_argument("--select", action=_Words, metavar="RULES", help="the rules that are on")
+    group.add_argument("--extend-select", action=_Words, default=[], metavar="RULES", help="rules that are on besides")
+    group.add_argument("--ignore", action=_Words, default=[], metavar="RULES", help="rules that are off")
+    group.add_argument(
+        "--per-file-ignores", action=_Words, default=[], metavar="PATTERN:RULE", help="rules that are off in some files"
+    )
+    group = parser.add_argument_group("fixes")
+    group.add_argument("--fix", action="store_true", help="apply the safe fixes")
+    group.add_argument("--unsafe-fixes", action="store_true", help="with --fix or --diff: the unsafe ones too")
+    group.add_argument("--diff", action="store_true", help="print what --fix would change, as a patch")
+    group = parser.add_argument_group("output")
+    group.add_argument(
+        "--output-format",
+        action="append",
+        metavar="FORMAT[:FILE]",
+        help=f"{_FORMATS}; may be repeated, with a file to write to",
+    )
+    group.add_argument("--statistics", action="store_true", help="counts for each rule instead of findings")
+    group.add_argument("--show-files", action="store_true", help="list the files that would be checked")
+    group.add_argument("-q", "--quiet", action="store_true", help="findings only")
+    group.add_argument("--color", choices=("auto", "always", "never"), default="auto", help="colours (default: auto)")
+    group = parser.add_argument_group("exit code")
+    group.add_argument("--exit-zero", action="store_true", help="exit with 0 whatever is found")
+    group.add_argument(
+        "--fail-on",
+        choices=("error", "warning", "info", "never"),
+        help="the least severity that makes the exit code 1 (default: warning)",
+    )
+    group = parser.add_argument_group("files")
+    group.add_argument(
+        "--exclude", action=_Words, metavar="PATTERNS", help="files and directories to skip, instead of the default"
+    )
+    group.add_argument("--extend-exclude", action=_Words, metavar="PATTERNS", help="files and directories to skip")
+    group.add_argument("--no-respect-gitignore", action="store_true", help="check files that git ignores")
+    group.add_argument("-j", "--jobs", type=int, metavar="N", help="processes (default: as many as it pays)")
+    _configuration(parser)

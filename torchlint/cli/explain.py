@@ -1,0 +1,151 @@
+"""`torchlint explain`: the page of a rule, or of the findings on a line."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import sys
+from collections.abc import Mapping
+
+from torchlint import hygiene
+from torchlint.cli.overrides import overrides_of
+from torchlint.cli.rules import measured, read_precision, record
+from torchlint.cli.terminal import style_of
+from torchlint.discovery import File
+from torchlint.docs import Doc, Example, doc_of
+from torchlint.findings import Finding
+from torchlint.report import Results, Style, renderer
+from torchlint.rule import Rule
+from torchlint.settings import SettingsError, nearest
+from torchlint.workspace import Workspace
+
+_PLACE = re.compile(r"(.+?):(\d+)(?::\d+)?")
+
+
+def explain(options: argparse.Namespace) -> int:
+    """Explain a rule by code or name, or the findings on a line of a file; returns the exit code."""
+    place = _PLACE.fullmatch(options.what)
+    if place and (os.path.exists(place.group(1)) or "." in place.group(1)):
+        return _explain_line(options, place.group(1), int(place.group(2)))
+    workspace = Workspace(overrides_of(options))
+    settings = workspace.settings(os.getcwd())
+    known = workspace.ruleset(settings).known
+    rule = known.get(options.what) or known.get(options.what.upper()) or known.get(options.what.lower())
+    if rule is None:
+        raise SettingsError("", f"`{options.what}` is no rule{nearest(options.what, known)}")
+    return _explain_rules([rule], options)
+
+
+def _explain_line(options: argparse.Namespace, path: str, line: int) -> int:
+    if not os.path.isfile(path):
+        raise SettingsError("", f"{path}: no such file")
+    workspace = Workspace(overrides_of(options), [path])
+    outcome = workspace.check(File(os.path.abspath(path), True))
+    every = outcome.findings if outcome else ()
+    found = [finding for finding in every if finding.place.span.line <= line <= finding.place.span.end_line]
+    for problem in workspace.problems:
+        sys.stderr.write(f"torchlint: {problem}\n")
+    if workspace.problems:
+        return 2
+    known = workspace.ruleset(workspace.settings(os.path.dirname(os.path.abspath(path)))).known
+    if not found:
+        lines = sorted({finding.place.span.line for finding in every}, key=lambda number: abs(number - line))
+        hint = f"; the nearest one is on line {lines[0]}" if lines else ""
+        sys.stdout.write(f"No finding on line {line} of {path}{hint}.\n")
+        return 0
+    if not options.json:
+        _show_findings(found, known, workspace, options)
+    rules = list(dict.fromkeys(finding.code for finding in found))
+    return _explain_rules([known[code] for code in rules], options)
+
+
+def _show_findings(
+    found: list[Finding], known: Mapping[str, Rule], workspace: Workspace, options: argparse.Namespace
+) -> None:
+    results = Results(found, known, workspace.text)
+    renderer("full")(results, sys.stdout, style_of(sys.stdout, "auto"))
+
+
+def _explain_rules(rules: list[Rule], options: argparse.Namespace) -> int:
+    precision = read_precision()
+    style = style_of(sys.stdout, "auto")
+    if options.json:
+        import json
+
+        sys.stdout.write(json.dumps([_record(rule, precision) for rule in rules], indent=2) + "\n")
+        return 0
+    for number, rule in enumerate(rules):
+        sys.stdout.write("\n" if number else "")
+        sys.stdout.write(page(rule, style, measured(rule.code, precision)))
+        if options.prove:
+            sys.stdout.write("\n")
+            code = _prove(rule, style)
+            if code:
+                return code
+    return 0
+
+
+def page(rule: Rule, style: Style, precision: str = "") -> str:
+    """The manual of a rule for a terminal."""
+    doc = doc_of(rule)
+    out = [f"{style.severity(rule.code, rule.severity)} {style.bold(rule.name)}", "", style.bold(doc.title), ""]
+    if doc.body:
+        out += [doc.body, ""]
+    for bad, fixed in _pairs(doc):
+        out += _code("Reported:", bad, style)
+        if fixed is not None:
+            out += _code("Fixed:", fixed, style)
+    for good in doc.of("good"):
+        out += _code("Not reported:", good, style)
+    for heading, text in doc.sections.items():
+        out += [style.bold(heading), "", text, ""]
+    out += [style.bold("Facts"), ""]
+    out += [f"{name + ':':<11}{value}" for name, value in _facts(rule, precision) if value]
+    return "\n".join(out) + "\n"
+
+
+def _pairs(doc: Doc) -> list[tuple[Example, Example | None]]:
+    fixed = doc.of("fixed")
+    return [(bad, fixed[i] if i < len(fixed) else None) for i, bad in enumerate(doc.of("bad"))]
+
+
+def _code(label: str, example: Example, style: Style) -> list[str]:
+    out = [style.dim(label), ""]
+    for name, text in example.files:
+        if len(example.files) > 1:
+            out += [f"    {style.dim('# ' + name)}"]
+        out += [f"    {line}".rstrip() for line in text.rstrip("\n").split("\n")]
+        out.append("")
+    return out
+
+
+def _facts(rule: Rule, precision: str) -> list[tuple[str, str]]:
+    options = ", ".join(f"{name} (default {value!r})" for name, value in rule.options.items())
+    where = "torchlint itself" if rule in hygiene.RULES else os.path.relpath(rule.file)
+    return [
+        ("Category", rule.category.value + (", preview" if rule.preview else "")),
+        ("Severity", rule.severity.value),
+        ("Default", "on" if rule.default else "off"),
+        ("Options", options),
+        ("Precision", f"{precision} judged findings" if precision else ""),
+        ("Since", rule.since),
+        ("Formerly", ", ".join(rule.formerly)),
+        ("Source", where),
+        ("Ignore", f"# torchlint: ignore[{rule.name}] <reason>"),
+    ]
+
+
+def _record(rule: Rule, precision: dict[str, dict[str, object]]) -> dict[str, object]:
+    doc = doc_of(rule)
+    examples = [
+        {"kind": example.word, "files": [{"name": name, "text": text} for name, text in example.files]}
+        for example in doc.examples
+    ]
+    return {**record(rule, rule.default, precision), "body": doc.body, "examples": examples, "sections": doc.sections}
+
+
+def _prove(rule: Rule, style: Style) -> int:
+    from torchlint.witness import prove
+
+    return prove(rule)

@@ -1,0 +1,228 @@
+"""Files, settings, rules and projects as they are on disk: what every surface needs around the pure engine."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+from torchlint import engine, packs
+from torchlint import settings as configuration
+from torchlint.discovery import Decoded, File, NotText, decode, files, project_root
+from torchlint.engine import Outcome
+from torchlint.rule import Rule
+from torchlint.selection import Ruleset, build
+from torchlint.settings import Settings
+
+if TYPE_CHECKING:
+    from torchlint.model import Project
+
+
+class Overrides(NamedTuple):
+    """What the user asked for besides the configuration files.
+
+    `config` is the only file to be read, if it is given; `assignments` are `KEY=VALUE`; `select` replaces the
+    configured selection if it is not `None`; `per_file_ignores` are pairs of a pattern (relative to the working
+    directory) and selectors.
+    """
+
+    isolated: bool = False
+    config: str | None = None
+    assignments: tuple[str, ...] = ()
+    select: tuple[str, ...] | None = None
+    extend_select: tuple[str, ...] = ()
+    ignore: tuple[str, ...] = ()
+    per_file_ignores: tuple[tuple[str, tuple[str, ...]], ...] = ()
+
+
+_NO_OVERRIDES = Overrides()
+
+
+class Workspace:
+    """Everything around the engine: settings by directory, rules by settings, projects by root, files by path.
+
+    Args:
+        overrides: what the user asked for on the command line.
+        checked: the absolute paths that the user named.
+        unsaved: texts that stand for files, by absolute path (an editor's buffers, standard input).
+
+    `problems` collects clear lines about what could not be done; a run that has any ends with exit code 2. Methods
+    raise `settings.SettingsError` for mistakes in the configuration.
+    """
+
+    def __init__(
+        self,
+        overrides: Overrides = _NO_OVERRIDES,
+        checked: Sequence[str] = (),
+        unsaved: dict[str, bytes] | None = None,
+    ) -> None:
+        self.overrides = overrides
+        self.checked = [os.path.abspath(path) for path in checked]
+        self.unsaved = unsaved or {}
+        self.problems: list[str] = []
+        self._settings: dict[str, Settings] = {}
+        self._changed: dict[tuple[str | None, str], Settings] = {}
+        self._rules: dict[tuple[str, ...], list[Rule]] = {}
+        self._rulesets: dict[tuple[str | None, str], Ruleset] = {}
+        self._projects: dict[tuple[str, str | None], Project] = {}
+        self._roots: dict[str, str] = {}
+        self._exists: dict[str, bool] = {}
+
+    def settings(self, directory: str) -> Settings:
+        """The settings for the files in a directory, with the user's overrides."""
+        if self.overrides.isolated:
+            found = Settings(root=os.getcwd())
+        elif self.overrides.config is not None:
+            known = self._settings.get("")
+            if known is None:
+                known = self._settings[""] = configuration.from_file(self.overrides.config)
+            found = known
+        else:
+            found = configuration.load(directory, self._settings)
+        key = (found.file, "" if found.file else found.root)
+        changed = self._changed.get(key)
+        if changed is None:
+            changed = configuration.override(found, self.overrides.assignments)
+            if self.overrides.per_file_ignores:
+                changed = changed._replace(
+                    per_file_ignores={**changed.per_file_ignores, **dict(self._extra_ignores(found))}
+                )
+            self._changed[key] = changed
+        return changed
+
+    def _extra_ignores(self, settings: Settings) -> Iterator[tuple[str, tuple[str, ...]]]:
+        here = os.path.relpath(os.getcwd(), settings.root).replace(os.sep, "/")
+        for pattern, selectors in self.overrides.per_file_ignores:
+            bare = pattern.removeprefix("!")
+            anchored = "/" in bare and here != "." and not here.startswith("..")
+            yield ("!" * (bare != pattern)) + (f"{here}/{bare}" if anchored else bare), selectors
+
+    def rules(self, settings: Settings) -> list[Rule]:
+        """All rules: those of the built-in pack and of the configured ones, without those that cannot be loaded."""
+        known = self._rules.get(settings.packs)
+        if known is None:
+            known, errors = packs.read(settings.packs)
+            self._rules[settings.packs] = known
+            self.problems.extend(f"rule pack: {error}" for error in errors)
+        return known
+
+    def ruleset(self, settings: Settings) -> Ruleset:
+        """The rules that are on under some settings."""
+        key = (settings.file, "" if settings.file else settings.root)
+        known = self._rulesets.get(key)
+        if known is None:
+            asked = self.overrides
+            rules = self.rules(settings)
+            known = build(settings, rules, asked.select, asked.extend_select, asked.ignore)
+            self._rulesets[key] = known
+        return known
+
+    def files(self) -> Iterator[File]:
+        """The Python files at and under the checked paths."""
+        return files(self.checked, self.settings, self.problems.append)
+
+    def project(self, path: str, settings: Settings) -> Project:
+        """The project that a file belongs to."""
+        from torchlint.model import Project
+
+        root = project_root(path, self.checked, self._roots)
+        key = (root, settings.file)
+        project = self._projects.get(key)
+        if project is None:
+            version = settings.torch_version
+            if version is None:
+                from torchlint.torch_version import of_project
+
+                known = of_project(root)
+                version = known.version if known else None
+            posix = root.replace(os.sep, "/")
+            project = Project(
+                posix,
+                self.content,
+                version,
+                exists=self.exists,
+                files=lambda: self._python_files(root),
+                torch_below=lambda: None if settings.torch_version else _torch_below(root),
+            )
+            self._projects[key] = project
+        return project
+
+    def _python_files(self, root: str) -> list[str]:
+        return [file.path.replace(os.sep, "/") for file in files([root], self.settings, lambda _: None)]
+
+    def content(self, path: str) -> bytes | None:
+        """The content of a file, unsaved or on disk; `None` if there is none that can be read."""
+        unsaved = self.unsaved.get(path)
+        if unsaved is not None:
+            return unsaved
+        try:
+            with open(path, "rb") as file:
+                return file.read()
+        except (OSError, ValueError):
+            return None
+
+    def exists(self, path: str) -> bool:
+        """Whether there is a file or a directory."""
+        known = self._exists.get(path)
+        if known is None:
+            known = self._exists[path] = path in self.unsaved or os.path.exists(path)
+        return known
+
+    def text(self, path: str) -> str:
+        """The text of a file for showing it; wrong bytes are replaced."""
+        data = self.content(path) or b""
+        try:
+            return decode(data).text
+        except NotText:
+            return data.decode("utf-8", "replace").removeprefix("\ufeff")
+
+    def read(self, path: str) -> bytes | None:
+        """The content of a file that is to be checked; `None`, and a problem, if it cannot be read."""
+        unsaved = self.unsaved.get(path)
+        if unsaved is not None:
+            return unsaved
+        try:
+            with open(path, "rb") as file:
+                return file.read()
+        except OSError as error:
+            self.problems.append(f"{shown(path)}: cannot be read: {error.strerror or error}")
+            return None
+
+    def check(self, file: File) -> Outcome | None:
+        """The findings in a file; `None` if it has nothing to do with torch or cannot be read."""
+        data = self.read(file.path)
+        if data is None:
+            return None
+        relevant = engine.mentions_torch(data)
+        if not relevant and not file.named:
+            return None
+        try:
+            decoded = decode(data)
+        except NotText as wrong:
+            settings = self.settings(os.path.dirname(file.path))
+            path = file.path.replace(os.sep, "/")
+            return engine.broken_file(path, self.ruleset(settings), wrong.message, wrong.line)
+        return self.check_text(file.path, decoded) if relevant else None
+
+    def check_text(self, path: str, decoded: Decoded) -> Outcome:
+        """The findings in a text that stands for the file at `path`."""
+        settings = self.settings(os.path.dirname(path))
+        rules = self.ruleset(settings)
+        return engine.check(path.replace(os.sep, "/"), decoded.text, self.project(path, settings), rules)
+
+    def forget(self, path: str) -> None:
+        """Drop what was read of a file that has changed."""
+        self._projects.clear()
+        self._exists.pop(path, None)
+
+
+def shown(path: str) -> str:
+    """A path as people write it: relative where it is below the working directory."""
+    inside = os.getcwd().rstrip(os.sep) + os.sep
+    return path[len(inside) :] if path.startswith(inside) else path
+
+
+def _torch_below(root: str) -> tuple[int, int] | None:
+    from torchlint.torch_version import below_of_project
+
+    return below_of_project(root)
