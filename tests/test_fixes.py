@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from torchlint.findings import Fix, Verb
+from torchlint.findings import Fix, Span, Verb
 from torchlint.fixes import TextEdit, apply, compatible, edits_of, verbs
 from torchlint.fixes.parsed import parse
 
@@ -765,11 +765,11 @@ def test_a_file_that_does_not_parse_is_left_alone() -> None:
 def test_edits_are_minimal_and_in_bytes() -> None:
     text = "é = f(ü, a)\n"
     edits = edits_of(text, Fix.safe("Wrap", verbs.wrap(Nodes(text).expression("a"), "g({})")))
-    assert edits == [TextEdit((1, 11, 1, 11), "g("), TextEdit((1, 12, 1, 12), ")")]  # type: ignore[arg-type]
+    assert edits == [TextEdit(Span(1, 11, 1, 11), "g("), TextEdit(Span(1, 12, 1, 12), ")")]
 
 
 def test_overlapping_edits_are_refused() -> None:
-    one, other = TextEdit((1, 0, 1, 3), "x"), TextEdit((1, 2, 1, 4), "y")  # type: ignore[arg-type]
+    one, other = TextEdit(Span(1, 0, 1, 3), "x"), TextEdit(Span(1, 2, 1, 4), "y")
     with pytest.raises(ValueError, match="overlap"):
         apply("abcdef", [one, other])
 
@@ -836,7 +836,7 @@ def dump(text: str) -> str:
 def test_real_files(path: Path) -> None:
     text = path.read_text(encoding="utf-8", errors="replace")
     parsed = parse(text)
-    if parsed is None or len(text) > 150_000:
+    if parsed is None or len(text) > 40_000:
         pytest.skip("too long, or not for this Python")
     rng = random.Random(len(text))
     inside_strings = {
