@@ -8,16 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from torchlint import torch_api
 from torchlint.evidence import Evidence, Measured
 from torchlint.findings import Category, Finding, Fix, Place, Related, Safety, Severity, Span
 from torchlint.fixes import verbs
 from torchlint.fixes.verbs import *  # noqa: F403
 from torchlint.model import UNKNOWN, Call, ClassModel, Event, Frame, LossCall, Module, Reference, Trace, Value
+from torchlint.model.lifecycle import Use, guarded, import_guarded, imports, reaches, starts_at, uses
 from torchlint.model.placement import is_cpu, is_device, is_tensor, made_on_cpu, move_of, on_device
 from torchlint.model.ranges import Range, range_of
 from torchlint.model.shapes import Shape, shape_of
 from torchlint.model.syntax import Class, Function, dotted
-from torchlint.model.tensors import cut_of, first_input, loss_call, parameters_of
+from torchlint.model.tensors import cut_of, first_input, loss_call, operand_node, parameters_of
 from torchlint.model.trace import Guard, Loop, bare_iterable, is_optimizer, is_scaler, is_scheduler, truth
 from torchlint.model.values import is_module, sequential_layers, union, unwrapped, value_class
 from torchlint.rule import Findings, Rule, rule
@@ -51,12 +53,16 @@ __all__ = [
     "Shape",
     "Span",
     "Trace",
+    "Use",
     "Value",
     "bare_iterable",
     "cut_of",
     "dotted",
     "finding",
     "first_input",
+    "guarded",
+    "import_guarded",
+    "imports",
     "is_cpu",
     "is_device",
     "is_module",
@@ -68,15 +74,20 @@ __all__ = [
     "made_on_cpu",
     "move_of",
     "on_device",
+    "operand_node",
     "parameters_of",
     "range_of",
+    "reaches",
     "roles",
     "rule",
     "sequential_layers",
     "shape_of",
+    "starts_at",
+    "torch_api",
     "truth",
     "union",
     "unwrapped",
+    "uses",
     "value_class",
 ]
 __all__ += verbs.__all__

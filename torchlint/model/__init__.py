@@ -208,7 +208,7 @@ class Module:
                 current = current.value
                 inner.add(id(current))
             text = dotted(node)
-            written = self._written(text, function) if text is not None else None
+            written = self.written(text, function) if text is not None else None
             if written is None or (accept is not None and not accept(written.rpartition(".")[2])):
                 continue
             value = self.frame(function).value(node)
@@ -218,7 +218,7 @@ class Module:
         found.sort(key=lambda r: (r.node.lineno, r.node.col_offset))
         yield from found
 
-    def _written(self, text: str, function: Function | None) -> str | None:
+    def written(self, text: str, function: Function | None) -> str | None:
         """The dotted name with its first part replaced by what was imported, without looking for second names."""
         first, dot, rest = text.partition(".")
         scope: Scope | None = function.scope if function is not None else self.source.scope
