@@ -13,11 +13,13 @@ from torchlint.evidence import Evidence, Measured
 from torchlint.findings import Category, Finding, Fix, Place, Related, Safety, Severity, Span
 from torchlint.fixes import verbs
 from torchlint.fixes.verbs import *  # noqa: F403
-from torchlint.model import UNKNOWN, Call, ClassModel, Event, Frame, LossCall, Module, Reference, Trace, Value
+from torchlint.model import UNKNOWN, Call, ClassModel, Event, Frame, LossCall, Module, Reference, Trace, Value, steps
 from torchlint.model.lifecycle import Use, guarded, import_guarded, imports, reaches, starts_at, uses
+from torchlint.model.offsets import Alignment, Stretch, alignment, is_causal_model, stretch_of, token_losses
 from torchlint.model.placement import is_cpu, is_device, is_tensor, made_on_cpu, move_of, on_device
 from torchlint.model.ranges import Range, range_of
 from torchlint.model.shapes import Shape, shape_of
+from torchlint.model.steps import *  # noqa: F403
 from torchlint.model.syntax import Class, Function, dotted
 from torchlint.model.tensors import cut_of, first_input, loss_call, operand_node, parameters_of
 from torchlint.model.trace import Guard, Loop, bare_iterable, is_optimizer, is_scaler, is_scheduler, truth
@@ -27,6 +29,7 @@ from torchlint.torch_api import roles
 
 __all__ = [
     "UNKNOWN",
+    "Alignment",
     "Call",
     "Category",
     "Class",
@@ -52,9 +55,11 @@ __all__ = [
     "Severity",
     "Shape",
     "Span",
+    "Stretch",
     "Trace",
     "Use",
     "Value",
+    "alignment",
     "bare_iterable",
     "cut_of",
     "dotted",
@@ -63,6 +68,7 @@ __all__ = [
     "guarded",
     "import_guarded",
     "imports",
+    "is_causal_model",
     "is_cpu",
     "is_device",
     "is_module",
@@ -83,6 +89,8 @@ __all__ = [
     "sequential_layers",
     "shape_of",
     "starts_at",
+    "stretch_of",
+    "token_losses",
     "torch_api",
     "truth",
     "union",
@@ -91,6 +99,7 @@ __all__ = [
     "value_class",
 ]
 __all__ += verbs.__all__
+__all__ += steps.__all__
 
 _DRAFT = ("", "")
 

@@ -1,0 +1,461 @@
+"""Which token a position of a tensor belongs to: cuts of sequences, and their way through a language model.
+
+A sequence is followed through what keeps its positions (views, casts, `torch.stack` over windows, data sets behind a
+loader, embeddings, linear layers, recurrent layers that read forwards, attention layers, residual sums), and each slice
+adds to where it begins. Everything else ends the way with `None`.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from torchlint.model.syntax import Function
+from torchlint.model.values import UNKNOWN, Value, union, unwrapped, value_class
+
+_DEEPEST = 80
+
+_SHAPE_KEPT = frozenset(
+    {
+        ".contiguous", ".clone", ".to", ".cuda", ".cpu", ".long", ".int", ".float", ".double", ".half", ".bfloat16",
+        ".type", ".type_as", ".detach", ".astype", ".requires_grad_", ".log_softmax", ".softmax", ".copy", ".numpy",
+        "torch.from_numpy", "torch.as_tensor", "torch.tensor", "torch.LongTensor", "torch.clone", "numpy.asarray",
+        "numpy.array", "torch.log_softmax", "torch.softmax", "torch.nn.functional.log_softmax", "torch.relu",
+        "torch.nn.functional.softmax", "torch.nn.functional.relu", "torch.nn.functional.gelu", "torch.tanh",
+        "torch.nn.functional.dropout", "torch.nn.functional.silu", "torch.nn.functional.layer_norm", ".relu", ".tanh",
+        "torch.nn.functional.linear", "torch.nn.functional.rms_norm", "torch.detach",
+    }
+)  # fmt: skip
+_RESHAPES = frozenset(
+    {
+        ".view", ".reshape", ".flatten", ".transpose", ".permute", ".view_as", ".unsqueeze", ".ravel",
+        "torch.flatten", "torch.transpose", "torch.permute", "torch.reshape", "einops.rearrange",
+    }
+)  # fmt: skip
+_KEEPS_POSITIONS = frozenset(
+    f"torch.nn.{name}"
+    for name in (
+        "Linear", "LazyLinear", "LayerNorm", "RMSNorm", "Dropout", "Identity", "ReLU", "GELU", "SiLU", "Tanh",
+        "LeakyReLU", "ELU", "LogSoftmax", "Softmax", "TransformerEncoder", "TransformerEncoderLayer",
+        "TransformerDecoder", "TransformerDecoderLayer", "MultiheadAttention",
+    )
+)  # fmt: skip
+_RECURRENT = frozenset({"torch.nn.GRU", "torch.nn.LSTM", "torch.nn.RNN"})
+_RANDOM = (
+    "rand",
+    "randn",
+    "randint",
+    "rand_like",
+    "randn_like",
+    "normal",
+    "bernoulli",
+    "multinomial",
+    "rsample",
+    "sample",
+)
+_CAUSAL = ("ForCausalLM", "LMHeadModel")
+
+
+class Stretch(NamedTuple):
+    """A stretch of a sequence: `base` uncut, beginning at `start` (a constant plus symbols times factors) on `axis`.
+
+    `axis` is `None` where nothing is cut. Sequences are counted with the batch as their first axis.
+    """
+
+    base: Value
+    start: int
+    symbols: tuple[tuple[tuple[object, ...], int], ...]
+    axis: int | None
+
+    def moved(self, by: int, axis: int | None) -> Stretch | None:
+        """The same stretch, beginning `by` later; `None` if it would be cut along two axes."""
+        if axis is None:
+            return self
+        if self.axis is not None and self.axis != axis:
+            return None
+        return self._replace(start=self.start + by, axis=axis)
+
+
+class Alignment(NamedTuple):
+    """A token loss: the tokens whose output is scored, and the tokens that it is scored against.
+
+    `logits_cut` says whether the output was cut after the model.
+    """
+
+    tokens: Stretch
+    targets: Stretch
+    logits_cut: bool
+
+    @property
+    def offset(self) -> int | None:
+        """How many tokens ahead the targets are; `None` if that is not a constant."""
+        apart = {self.tokens.axis, self.targets.axis} - {None}
+        if len(apart) > 1 or self.tokens.symbols != self.targets.symbols:
+            return None
+        return self.targets.start - self.tokens.start
+
+    @property
+    def same_sequence(self) -> bool:
+        """Whether both sides come from one sequence."""
+        return self.tokens.base.key == self.targets.base.key
+
+
+def alignment(loss: Value) -> Alignment | None:
+    """How the input and the target of a cross-entropy (a call or an applied criterion) lie to each other."""
+    logits, targets = loss.argument(0, "input"), loss.argument(1, "target")
+    if logits is None or targets is None:
+        return None
+    aim = stretch_of(targets)
+    if aim is None:
+        return None
+    source = _Way().tokens(logits)
+    return None if source is None else Alignment(source, aim, _cut_outside(logits))
+
+
+def stretch_of(value: Value) -> Stretch | None:
+    """The sequence that an integer tensor or array is a stretch of, with its first axis counted as the batch's."""
+    return _stretch(value, 2, 0)
+
+
+def is_causal_model(value: Value) -> bool:
+    """Whether this is a language model of Hugging Face that shifts the labels by itself."""
+    name = value.name
+    if value.kind == "call" and name.endswith((".from_pretrained", ".from_config")):
+        name = name.rpartition(".")[0]
+    elif value.kind != "instance" or value.target is not None:
+        return False
+    return name.startswith("transformers.") and name.endswith(_CAUSAL)
+
+
+def affine(value: Value) -> tuple[int, dict[tuple[object, ...], int]] | None:
+    """An integer expression as a constant and factors of symbols; `None` if it is no such sum."""
+    if value.kind == "const":
+        return (value.const, {}) if isinstance(value.const, int) and not isinstance(value.const, bool) else None
+    if value.kind == "binary" and value.name in ("Add", "Sub") and len(value.items) == 2:
+        left, right = affine(value.items[0]), affine(value.items[1])
+        if left is None or right is None:
+            return None
+        sign = 1 if value.name == "Add" else -1
+        symbols = dict(left[1])
+        for key, factor in right[1].items():
+            symbols[key] = symbols.get(key, 0) + sign * factor
+        return left[0] + sign * right[0], {key: factor for key, factor in symbols.items() if factor}
+    if value.kind == "binary" and value.name == "Mult" and len(value.items) == 2:
+        left, right = affine(value.items[0]), affine(value.items[1])
+        if left is not None and right is not None:
+            if not left[1]:
+                return left[0] * right[0], {k: left[0] * f for k, f in right[1].items() if left[0]}
+            if not right[1]:
+                return left[0] * right[0], {k: right[0] * f for k, f in left[1].items() if right[0]}
+    if value.kind in ("unknown", "union"):
+        return None
+    return 0, {value.key: 1}
+
+
+def _slice(index: Value, rank: int) -> tuple[Value, int] | None:
+    """The start and the axis of a subscript that cuts one axis; start `UNKNOWN` stands for no cut at all."""
+    parts = index.items if index.kind == "tuple" else (index,)
+    found: tuple[Value, int] | None = None
+    ellipsis = False
+    for i, part in enumerate(parts):
+        if part.kind == "const" and part.const is Ellipsis:
+            ellipsis = True
+            continue
+        if part.kind != "slice" or (part.items[2].kind, part.items[2].const) != ("const", None):
+            return None
+        start, stop = part.items[0], part.items[1]
+        if start.kind == stop.kind == "const" and start.const is None and stop.const is None:
+            continue
+        if found is not None:
+            return None
+        axis = rank - (len(parts) - i) if ellipsis else i
+        if axis < 0:
+            return None
+        found = (start, axis)
+    return found if found is not None else (UNKNOWN, -1)
+
+
+def _begin(start: Value) -> tuple[int, dict[tuple[object, ...], int]] | None:
+    if start.kind == "const" and start.const is None:
+        return 0, {}
+    amount = affine(start)
+    if amount is None or (not amount[1] and amount[0] < 0):
+        return None
+    return amount
+
+
+def _shifted(cut: Stretch, start: Value, axis: int) -> Stretch | None:
+    amount = _begin(start)
+    if amount is None:
+        return None
+    moved = cut.moved(amount[0], axis)
+    if moved is None:
+        return None
+    symbols: dict[tuple[object, ...], int] = dict(moved.symbols)
+    for key, factor in amount[1].items():
+        symbols[key] = symbols.get(key, 0) + factor
+    return moved._replace(symbols=tuple(sorted(((k, f) for k, f in symbols.items() if f), key=repr)))
+
+
+def _stretch(value: Value, rank: int, depth: int, *, sliced: bool = False) -> Stretch | None:
+    if depth > _DEEPEST or value is UNKNOWN or _changed(value):
+        return None
+    if value.kind == "union":
+        return _agreed([_stretch(option, rank, depth + 1, sliced=sliced) for option in value.items])
+    if value.kind == "call" and value.name in _RESHAPES:
+        return None if sliced else _stretch(_first(value), rank, depth + 1)
+    if value.kind in ("call", "instance") and value.name in _SHAPE_KEPT:
+        return _stretch(_first(value), rank, depth + 1, sliced=sliced)
+    if value.call_of("torch.stack", "numpy.stack"):
+        rows = value.argument(0)
+        if rows is None or rows.kind != "call" or rows.name != "[for]":
+            return None
+        row = _stretch(rows.items[0], rank - 1, depth + 1)
+        return row if row is None or row.axis is None else row._replace(axis=row.axis + 1)
+    if value.kind == "item" and value.base is not None:
+        behind = behind_loader(value)
+        if behind is not None:
+            row = _stretch(behind, rank - 1, depth + 1)
+            return row if row is None or row.axis is None else row._replace(axis=row.axis + 1)
+        part = _slice(value.items[0], rank)
+        if part is None:
+            return Stretch(value, 0, (), None) if value.items[0].kind == "const" else None
+        whole = _stretch(value.base, rank, depth + 1, sliced=sliced or part[1] >= 0)
+        return whole if whole is None or part[1] < 0 else _shifted(whole, *part)
+    if value.kind in ("param", "attribute", "element", "apply", "const", "instance") or value.kind == "call":
+        return Stretch(value, 0, (), None)
+    return None
+
+
+def _agreed(cuts: list[Stretch | None]) -> Stretch | None:
+    first = cuts[0]
+    if first is None or any(c is None or c[1:] != first[1:] for c in cuts):
+        return None
+    return first._replace(base=union([c.base for c in cuts if c is not None]))
+
+
+def behind_loader(value: Value) -> Value | None:
+    """For an item of a batch: what the loader's data set gives at that place; `None` if that is not known."""
+    batch = value.base
+    if batch is None or batch.kind != "element" or batch.base is None:
+        return None
+    loader = batch.base
+    if (
+        loader.kind != "instance"
+        or loader.name != "torch.utils.data.DataLoader"
+        or not isinstance(loader.node, ast.Call)
+    ):
+        return None
+    if loader.argument(None, "collate_fn") is not None or any(k.arg is None for k in loader.node.keywords):
+        return None
+    dataset = loader.argument(0, "dataset")
+    if dataset is None or dataset.kind != "instance" or dataset.target is None:
+        return None
+    model = value_class(dataset)
+    method = model.method("__getitem__")
+    if method is None or not method.returns:
+        return None
+    frame = model.frame(method, dataset)
+    return frame._item_of(union([frame.value(r) for r in method.returns]), value.items[0], None)
+
+
+def _changed(value: Value) -> bool:
+    """Whether the tensor is written into, in the function where it is made."""
+    frame = value.frame
+    if frame is None or frame.function is None:
+        return False
+    return any(frame.value(target).key == value.key for target in _writes(frame.function))
+
+
+def _writes(function: Function) -> list[ast.expr]:
+    found: list[ast.expr] = []
+    stack: list[ast.AST] = list(function.body)
+    while stack:
+        node = stack.pop()
+        if isinstance(node, ast.Assign | ast.AugAssign):
+            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+            found.extend(t.value for t in targets if isinstance(t, ast.Subscript) and isinstance(t.value, ast.Name))
+        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+            name = node.func.attr
+            if name.endswith("_") and not name.endswith("__") and isinstance(node.func.value, ast.Name):
+                found.append(node.func.value)
+        stack.extend(ast.iter_child_nodes(node))
+    return found
+
+
+def _cut_outside(logits: Value) -> bool:
+    """Whether the output is cut after it has left the model."""
+    value: Value | None = logits
+    for _ in range(_DEEPEST):
+        if value is None:
+            return False
+        if value.kind == "item":
+            part = _slice(value.items[0], 3)
+            if part is not None and part[1] >= 0:
+                return True
+            value = value.base
+        elif value.kind == "call" and value.name.startswith("."):
+            value = value.base
+        elif value.kind == "call" and value.name in _SHAPE_KEPT | _RESHAPES:
+            value = value.argument(0)
+        else:
+            return False
+    return False
+
+
+class _Way:
+    """The way back from an output to the tokens that it was made of; answers are kept, because residual sums branch."""
+
+    __slots__ = ("known",)
+
+    def __init__(self) -> None:
+        self.known: dict[tuple[int, bool], Stretch | None] = {}
+
+    def tokens(self, value: Value, depth: int = 0, *, sliced: bool = False) -> Stretch | None:
+        """The tokens that come out at the same positions of `value`, through at least one embedding."""
+        if depth > _DEEPEST or value is UNKNOWN:
+            return None
+        key = (id(value), sliced)
+        if key not in self.known:
+            self.known[key] = None
+            self.known[key] = self._tokens(value, depth + 1, sliced)
+        return self.known[key]
+
+    def _tokens(self, value: Value, depth: int, sliced: bool) -> Stretch | None:
+        kind, name = value.kind, value.name
+        if kind == "union":
+            return self._one_of(value, depth, sliced)
+        if kind == "apply":
+            return self._applied(value, depth, sliced)
+        if kind == "item":
+            return self._item(value, depth, sliced)
+        if kind == "attribute" and name == "logits" and value.base is not None and value.base.kind == "apply":
+            return self._applied(value.base, depth, sliced)
+        if kind == "binary" and name in ("Add", "Sub", "Mult", "Div"):
+            return self._sum(value, depth, sliced)
+        if kind == "binary" and name == "MatMult":
+            return self.tokens(value.items[0], depth, sliced=sliced)
+        if kind == "call" and name == "torch.nn.functional.embedding":
+            return stretch_of(value.argument(0, "input") or UNKNOWN)
+        if kind == "call" and name in _RESHAPES | _SHAPE_KEPT:
+            if (sliced and name in _RESHAPES) or _changed(value):
+                return None
+            return self.tokens(_first(value), depth, sliced=sliced)
+        return None
+
+    def _item(self, value: Value, depth: int, sliced: bool) -> Stretch | None:
+        base, index = value.base, value.items[0]
+        if base is None:
+            return None
+        if index.kind == "const" and base.kind == "apply" and base.base is not None:
+            layer = base.base.name
+            gives_output = layer in _RECURRENT or layer == "torch.nn.MultiheadAttention"
+            wanted = (index.const == 0 and gives_output) or index.const == "logits"
+            return self._applied(base, depth, sliced) if wanted else None
+        part = _slice(index, 3)
+        if part is None:
+            return None
+        inner = self.tokens(base, depth, sliced=sliced or part[1] >= 0)
+        return inner if inner is None or part[1] < 0 else _shifted(inner, *part)
+
+    def _applied(self, value: Value, depth: int, sliced: bool) -> Stretch | None:
+        layer = unwrapped(value.base) if value.base is not None else UNKNOWN
+        if is_causal_model(layer):
+            return stretch_of(value.argument(0, "input_ids") or UNKNOWN)
+        if layer.kind == "instance" and layer.target is None:
+            first = value.items[0] if value.items else value.argument(0, "input") or UNKNOWN
+            if layer.name == "torch.nn.Embedding":
+                return stretch_of(first)
+            if layer.name in _RECURRENT and _reads_forwards(layer):
+                return self.tokens(first, depth, sliced=sliced)
+            if layer.name in _KEEPS_POSITIONS:
+                return self.tokens(first, depth, sliced=sliced)
+        result = value.result
+        return None if result is value or result is UNKNOWN else self.tokens(result, depth, sliced=sliced)
+
+    def _one_of(self, value: Value, depth: int, sliced: bool) -> Stretch | None:
+        known: list[Stretch] = []
+        others: list[Value] = []
+        for option in value.items:
+            if option.kind == "const" or option.call_of(*_TOKEN_LOSSES):
+                continue
+            found = self.tokens(option, depth, sliced=sliced)
+            if found is not None:
+                known.append(found)
+            else:
+                others.append(option)
+        first = _agreed(list(known)) if known else None
+        for option in others:  # a block of a stack that is run in a loop: what comes out replaces what went in
+            called = option.kind in ("apply", "call") and option.name in ("", "()")
+            entered = self.tokens(option.arguments[0], depth, sliced=sliced) if called and option.arguments else None
+            if entered is None or first is None or not _same(entered, first):
+                return None
+        return first
+
+    def _sum(self, value: Value, depth: int, sliced: bool) -> Stretch | None:
+        first: Stretch | None = None
+        for item in value.items:
+            side = self.tokens(item, depth, sliced=sliced)
+            if side is None:
+                if any(_random(term) for term in item.walk()):
+                    return None
+            elif first is None:
+                first = side
+            elif not _same(side, first):
+                return None
+        return first
+
+
+def _first(value: Value) -> Value:
+    """The tensor that a function is given, or that a method is called on."""
+    inner = value.base if value.name.startswith(".") else value.argument(0)
+    return inner or UNKNOWN
+
+
+def _same(one: Stretch, other: Stretch) -> bool:
+    return one[1:] == other[1:] and one.base.key == other.base.key
+
+
+def _reads_forwards(layer: Value) -> bool:
+    both = layer.argument(None, "bidirectional")
+    return both is None or (both.kind == "const" and not both.const)
+
+
+def _random(term: Value) -> bool:
+    return term.kind == "call" and term.name.rpartition(".")[2] in _RANDOM
+
+
+_TOKEN_LOSSES = ("torch.nn.functional.cross_entropy", "torch.nn.functional.nll_loss")
+_TOKEN_CRITERIA = ("torch.nn.CrossEntropyLoss", "torch.nn.NLLLoss")
+
+
+def token_losses(value: Value) -> Iterator[Value]:
+    """The cross-entropies that a value is, holds, or is a sum of, in the frames in which they are computed."""
+    stack, seen = [value], 0
+    while stack and seen < _DEEPEST:
+        current = stack.pop()
+        seen += 1
+        if current.kind == "apply":
+            if current.base is not None and current.base.name in _TOKEN_CRITERIA:
+                yield current
+            elif current.result is not current:
+                stack.append(current.result)
+        elif current.call_of(*_TOKEN_LOSSES):
+            yield current
+        elif current.kind in ("union", "tuple", "dict", "binary"):
+            stack.extend(current.items)
+        elif current.kind in ("item", "attribute") and current.base is not None:
+            stack.append(current.base)
+
+
+__all__ = [
+    "Alignment",
+    "Stretch",
+    "affine",
+    "alignment",
+    "behind_loader",
+    "is_causal_model",
+    "stretch_of",
+    "token_losses",
+]
