@@ -130,12 +130,50 @@ The fix is unsafe: code that thresholds the output at 0.5 elsewhere has to thres
 - `torch.nn.BCELoss`, `torch.nn.BCEWithLogitsLoss`.
 """
 
-from torchlint.api import Category, Evidence, Findings, Measured, Module, rule
+import ast
+
+from torchlint.api import (
+    Category,
+    Evidence,
+    Findings,
+    Fix,
+    LossCall,
+    Measured,
+    Module,
+    finding,
+    range_of,
+    rename_attribute,
+    rule,
+)
 
 
 @rule("TL204", "logits-into-bce", Category.CORRECTNESS, since="0.1")
 def check(module: Module) -> Findings:
-    yield from ()
+    for loss in module.losses():
+        if loss.kind != "torch.nn.BCELoss" or loss.input_node is None:
+            continue
+        found = range_of(loss.input)
+        if found is None or found.state != "raw":
+            continue
+        yield finding(
+            loss.event,
+            f"`{loss.callee}` takes probabilities, and {loss.given} holds logits",
+            see=[(found.source, "these are logits")],
+            fix=_with_logits(module, loss),
+        )
+
+
+def _with_logits(module: Module, loss: LossCall) -> Fix | None:
+    made = loss.made
+    node = loss.event.node if made is None else made.node
+    frame = loss.event.frame if made is None else made.frame
+    if frame is None or frame.source is not module.source or not isinstance(node, ast.Call):
+        return None
+    if not isinstance(node.func, ast.Attribute):
+        return None
+    name = "binary_cross_entropy_with_logits" if made is None else "BCEWithLogitsLoss"
+    title = "Use the loss on logits; outputs are then compared to 0 and not to 0.5"
+    return Fix.unsafe(title, rename_attribute(node.func, name))
 
 
 def evidence() -> Evidence:

@@ -146,12 +146,59 @@ there `log_softmax` over the same dimension is what the loss expects.
 - `torch.nn.NLLLoss`, `torch.nn.CTCLoss`, `torch.nn.KLDivLoss`: the input is expected to contain log-probabilities.
 """
 
-from torchlint.api import Category, Evidence, Findings, Measured, Module, rule
+import ast
+
+from torchlint.api import (
+    Category,
+    Evidence,
+    Findings,
+    Fix,
+    LossCall,
+    Measured,
+    Module,
+    Value,
+    finding,
+    range_of,
+    rename_attribute,
+    rule,
+)
+
+_LOSSES = ("torch.nn.NLLLoss", "torch.nn.CTCLoss", "torch.nn.KLDivLoss")
+_WORDS = {
+    "raw": "logits",
+    "prob": "probabilities",
+    "prob01": "probabilities",
+    "nonneg": "values from 0",
+    "pm1": "values from -1 to 1",
+}
 
 
 @rule("TL203", "nll-needs-log-probabilities", Category.CORRECTNESS, since="0.1")
 def check(module: Module) -> Findings:
-    yield from ()
+    for loss in module.losses():
+        if loss.kind not in _LOSSES or loss.input_node is None:
+            continue
+        found = range_of(loss.input)
+        word = _WORDS.get(found.state) if found is not None else None
+        if found is None or word is None:
+            continue
+        yield finding(
+            loss.event,
+            f"`{loss.callee}` takes log-probabilities, and {loss.given} holds {word}",
+            see=[(found.source, f"these are {word}")],
+            fix=_inline(loss, found.source),
+        )
+
+
+def _inline(loss: LossCall, source: Value) -> Fix | None:
+    node = source.node
+    if loss.input_node is not node or not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute):
+        return None
+    if node.func.attr != "softmax":
+        return None
+    return Fix.unsafe(
+        "Take the logarithm, which changes the loss and its gradients", rename_attribute(node.func, "log_softmax")
+    )
 
 
 def evidence() -> Evidence:

@@ -160,12 +160,47 @@ The fix is unsafe: the loss and all trained numbers change. It is offered where 
 - `torch.nn.BCEWithLogitsLoss`: "This loss combines a Sigmoid layer and the BCELoss in one single class".
 """
 
-from torchlint.api import Category, Evidence, Findings, Measured, Module, rule
+from torchlint.api import (
+    Category,
+    Evidence,
+    Findings,
+    Fix,
+    LossCall,
+    Measured,
+    Module,
+    Value,
+    finding,
+    operand_node,
+    range_of,
+    rule,
+    unwrap,
+)
+
+_WORDS = {"prob01": "sigmoid", "prob": "softmax"}
 
 
 @rule("TL202", "sigmoid-before-bce-with-logits", Category.CORRECTNESS, since="0.1")
 def check(module: Module) -> Findings:
-    yield from ()
+    for loss in module.losses():
+        if loss.kind != "torch.nn.BCEWithLogitsLoss" or loss.input_node is None:
+            continue
+        found = range_of(loss.input)
+        word = _WORDS.get(found.state) if found is not None else None
+        if found is None or word is None:
+            continue
+        yield finding(
+            loss.event,
+            f"{loss.given} is a {word} already, and `{loss.callee}` applies a sigmoid",
+            see=[(found.source, f"the {word} is applied here")],
+            fix=_inline(loss, found.source),
+        )
+
+
+def _inline(loss: LossCall, squash: Value) -> Fix | None:
+    operand = operand_node(squash)
+    if operand is None or loss.input_node is not squash.node:
+        return None
+    return Fix.unsafe("Pass the logits, which changes the loss and its gradients", unwrap(loss.input_node, operand))
 
 
 def evidence() -> Evidence:

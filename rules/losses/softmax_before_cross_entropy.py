@@ -200,12 +200,44 @@ inside the loss call. A softmax inside a model has other users (prediction, metr
 - `torch.nn.CrossEntropyLoss`: "The input is expected to contain the unnormalized logits for each class".
 """
 
-from torchlint.api import Category, Evidence, Findings, Measured, Module, rule
+from torchlint.api import (
+    Category,
+    Evidence,
+    Findings,
+    Fix,
+    LossCall,
+    Measured,
+    Module,
+    Value,
+    finding,
+    operand_node,
+    range_of,
+    rule,
+    unwrap,
+)
 
 
 @rule("TL201", "softmax-before-cross-entropy", Category.CORRECTNESS, since="0.1")
 def check(module: Module) -> Findings:
-    yield from ()
+    for loss in module.losses():
+        if loss.kind != "torch.nn.CrossEntropyLoss" or loss.input_node is None:
+            continue
+        found = range_of(loss.input)
+        if found is None or found.state != "prob":
+            continue
+        yield finding(
+            loss.event,
+            f"{loss.given} is a softmax already, and `{loss.callee}` applies another one",
+            see=[(found.source, "the softmax is applied here")],
+            fix=_inline(loss, found.source),
+        )
+
+
+def _inline(loss: LossCall, softmax: Value) -> Fix | None:
+    operand = operand_node(softmax)
+    if operand is None or loss.input_node is not softmax.node:
+        return None
+    return Fix.unsafe("Pass the logits, which changes the loss and its gradients", unwrap(loss.input_node, operand))
 
 
 def evidence() -> Evidence:

@@ -9,7 +9,7 @@ import ast
 from typing import NamedTuple
 
 from torchlint.model.trace import Event
-from torchlint.model.values import UNKNOWN, Value
+from torchlint.model.values import UNKNOWN, Value, argument
 from torchlint.torch_api import roles
 
 _DEEPEST = 40
@@ -21,6 +21,16 @@ def first_input(value: Value) -> Value | None:
         return value.items[0]
     arguments = value.arguments
     return arguments[0] if arguments else None
+
+
+def operand_node(value: Value) -> ast.expr | None:
+    """The tensor in the text of an operation: `x` in `F.softmax(x, 1)`, `x.softmax(1)` and `layer(x)`."""
+    node = value.node
+    if not isinstance(node, ast.Call) or value.kind not in ("call", "apply"):
+        return None
+    if value.name.startswith(".") and isinstance(node.func, ast.Attribute):
+        return node.func.value
+    return argument(node, 0, "input")
 
 
 class LossCall(NamedTuple):
@@ -38,6 +48,30 @@ class LossCall(NamedTuple):
     target: Value
     reduction: str | None
     made: Value | None
+
+    @property
+    def callee(self) -> str:
+        """The criterion or function as the user wrote it, for messages."""
+        node = self.event.node
+        return ast.unparse(node.func) if isinstance(node, ast.Call) else self.kind
+
+    @property
+    def given(self) -> str:
+        """The input as the user wrote it, for messages; `the input` where that is too long."""
+        text = "" if self.input_node is None else ast.unparse(self.input_node)
+        return f"`{text}`" if 0 < len(text) <= 40 else "the input"
+
+    @property
+    def input_node(self) -> ast.expr | None:
+        """The expression that is passed as the input."""
+        node = self.event.node
+        return argument(node, 0, "input") if isinstance(node, ast.Call) else None
+
+    @property
+    def target_node(self) -> ast.expr | None:
+        """The expression that is passed as the target."""
+        node = self.event.node
+        return argument(node, 1, "target") if isinstance(node, ast.Call) else None
 
 
 def loss_call(event: Event) -> LossCall | None:
