@@ -106,6 +106,8 @@ class Module:
 
     def dispose(self) -> None:
         """Free everything; the project keeps the file parsed for others as long as memory allows."""
+        for trace in self._traces or ():
+            trace.close()
         self._traces = None
         self.project.finish()
 

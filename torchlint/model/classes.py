@@ -184,7 +184,7 @@ class ClassModel:
                 else Frame(self.project, method.source, method, receiver=instance)
             )
             if instance.node is not None or instance.target is not method.cls:
-                frame.key = (id(method), instance.key)
+                frame.key = self.project.number((id(method), instance.key))
         cache[key] = frame
         return frame
 

@@ -10,7 +10,7 @@ import ast
 from collections.abc import Callable
 from typing import Any
 
-from torchlint.model.syntax import Def, Function, Path, Scope, Source, dotted
+from torchlint.model.syntax import Def, Function, Path, Scope, Source, children, dotted
 
 Env = dict[str, tuple[Def, ...]]
 
@@ -28,13 +28,14 @@ class Flow:
     tuple stands for whatever an attribute held when the function was entered, or for what a call may have stored.
     """
 
-    __slots__ = ("_continues", "_defs", "_env", "_exits", "_scope", "_self", "coarse", "reaching")
+    __slots__ = ("_bases", "_continues", "_defs", "_env", "_exits", "_scope", "_self", "coarse", "reaching")
 
     def __init__(self, source: Source, function: Function | None) -> None:
         self.reaching: dict[int, tuple[Def, ...]] = {}
         self._defs: dict[tuple[int, Path], Def] = {}
         self._scope = function.scope if function is not None else source.scope
         self._env: Env | None = {}
+        self._bases: set[str] = set()  # first names of the attributes and items that are followed
         self._exits: list[Env] = []
         self._continues: list[Env] = []
         self._self: str | None = None
@@ -61,7 +62,7 @@ class Flow:
                 return
             handler = _STATEMENTS.get(statement.__class__)
             if handler is None:
-                for child in ast.iter_child_nodes(statement):
+                for child in children(statement):
                     self._read(child)
             else:
                 handler(self, statement)
@@ -223,7 +224,7 @@ class Flow:
                 found = env.get(path)
                 if found is not None:
                     self.reaching[id(node)] = found
-            for child in ast.iter_child_nodes(node):
+            for child in children(node):
                 self._read(child)
             return
         if cls in _COMPREHENSIONS:
@@ -235,7 +236,7 @@ class Flow:
             return
         if cls is ast.Lambda or cls in _OPAQUE:
             return
-        for child in ast.iter_child_nodes(node):
+        for child in children(node):
             self._read(child)
         if cls is ast.Call and self._self is not None:
             func = node.func  # type: ignore[attr-defined]
@@ -271,7 +272,7 @@ class Flow:
             return
         name = place(target)
         if not isinstance(target, ast.Name):
-            for child in ast.iter_child_nodes(target):
+            for child in children(target):
                 self._read(child)
         if name is None:
             return
@@ -288,9 +289,13 @@ class Flow:
             return
         self._forget(name)
         self._env[name] = (definition,)
+        if _followed(name):
+            self._bases.add(_first(name))
 
     def _forget(self, name: str) -> None:
         assert self._env is not None
+        if _first(name) not in self._bases:
+            return
         attribute, item = name + ".", name + "["
         stale = [key for key in self._env if key.startswith((attribute, item))]
         for key in stale:
@@ -298,6 +303,8 @@ class Flow:
 
     def _may_change(self, name: str) -> None:
         assert self._env is not None
+        if name not in self._bases:
+            return
         prefix = name + "."
         for key, definitions in self._env.items():
             if key.startswith(prefix) and ENTRY not in definitions:
@@ -344,6 +351,10 @@ def _join(first: Env | None, second: Env | None) -> Env | None:
         if name not in second and _followed(name) and ENTRY not in definitions:
             first[name] = (*definitions, ENTRY)
     return first
+
+
+def _first(name: str) -> str:
+    return name.partition(".")[0].partition("[")[0]
 
 
 def _followed(name: str) -> bool:

@@ -57,6 +57,9 @@ class Project:
         self._places: dict[tuple[str, str], tuple[str, str] | None] = {}
         self._tops: dict[tuple[str, str], bool] = {}
         self._mentions: dict[str, list[str]] = {}
+        self._imports: dict[tuple[str, str], Value] = {}
+        self._numbers: dict[object, int] = {}
+        self._open: list[Frame] = []
         self._following: set[tuple[int, str]] = set()
 
     @property
@@ -79,7 +82,7 @@ class Project:
             return self._sources[path]
         source: Source | None = None
         data = self.read(path)
-        if data is not None and len(data) <= _LARGEST:
+        if data is not None and len(data) <= _LARGEST and (path.endswith("__init__.py") or _concerns(data)):
             try:
                 text = data.decode("utf-8-sig")
                 source = Source(path, text, ast.parse(text))
@@ -91,6 +94,11 @@ class Project:
     def finish(self) -> None:
         """Forget what was worked out for the last checked file, and drop files beyond the memory bound."""
         self.used = set()
+        for frame in self._open:
+            frame.close()
+        self._open.clear()
+        self._imports.clear()
+        self._numbers.clear()
         held = 0
         for path in reversed(list(self._sources)):
             source = self._sources[path]
@@ -101,6 +109,14 @@ class Project:
             if held > _HELD:
                 source.dispose()
                 del self._sources[path]
+
+    def number(self, identity: object) -> int:
+        """A small number for an identity, the same for equal ones until `finish`."""
+        return self._numbers.setdefault(identity, len(self._numbers))
+
+    def open(self, frame: Frame) -> None:
+        """Note a frame, so that `finish` can close it."""
+        self._open.append(frame)
 
     # the whole project
 
@@ -166,6 +182,13 @@ class Project:
 
     def imported(self, source: Source, name: str) -> Value:
         """What an imported dotted name means: something of the project, or a reference to something outside."""
+        key = (source.path, name)
+        known = self._imports.get(key)
+        if known is None:
+            known = self._imports[key] = self._imported(source, name)
+        return known
+
+    def _imported(self, source: Source, name: str) -> Value:
         place = self.locate(source.path, name)
         if place is None:
             return Value("ref", name=canonical(name.lstrip("."))) if not name.startswith(".") else UNKNOWN
@@ -289,5 +312,12 @@ class Project:
         initial = posixpath.join(base, "__init__.py")
         return (initial, ".".join(parts)) if relative and self.exists(initial) else None
 
+
+def _concerns(data: bytes) -> bool:
+    """Whether a file can have to do with training at all; others are not parsed for the sake of an import."""
+    return any(word in data for word in _CONCERN)
+
+
+_CONCERN = (b"torch", b"optim", b"backward", b"zero_grad", b"scheduler", b".eval()", b".train(", b"seed", b"nn.")
 
 __all__ = ["Project", "union"]

@@ -199,7 +199,7 @@ class Source:
         self.stored: dict[str, list[tuple[ast.Attribute, Function | None]]] = {}  # assigned attributes by their name
         self.flows: dict[int, Any] = {}
         self.frames: dict[Any, Any] = {}
-        self.models: dict[int, Any] = {}
+        self.models: dict[Any, Any] = {}
         self._parents: dict[int, ast.AST] | None = None
         _Lowering(self).run()
 
@@ -259,6 +259,21 @@ class Source:
         self.functions.clear()
         self.classes.clear()
         self._parents = None
+
+
+def children(node: ast.AST) -> list[ast.AST]:
+    """The child nodes that can hold expressions or statements, in the order of evaluation as far as `ast` keeps it."""
+    fields = _FIELDS.get(node.__class__)
+    if fields is None:
+        fields = _FIELDS[node.__class__] = tuple(f for f in node._fields if f not in _SKIPPED_FIELDS)
+    found: list[ast.AST] = []
+    for field in fields:
+        value = getattr(node, field, None)
+        if value.__class__ is list:
+            found.extend([item for item in value if isinstance(item, ast.AST)])
+        elif isinstance(value, ast.AST):
+            found.append(value)
+    return found
 
 
 def dotted(node: ast.AST) -> str | None:

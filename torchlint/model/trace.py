@@ -13,14 +13,14 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 from torchlint.findings import Place, Span
-from torchlint.model.syntax import Function, Source, dotted
+from torchlint.model.syntax import Function, Source, children, dotted
 from torchlint.model.values import NONE, UNKNOWN, Frame, Value, is_module, unwrapped, value_class
 from torchlint.torch_api import roles
 
 if TYPE_CHECKING:
     from torchlint.model.project import Project
 
-_MOST_NODES = 6000
+_MOST_NODES = 3000
 _MOST_STATES = 20000
 _DEEPEST_INLINE = 5
 
@@ -283,6 +283,12 @@ class Trace:
         self.complete = True
         _Builder(self).run()
 
+    def close(self) -> None:
+        """Break the cycles between the trace and its events."""
+        self.nodes.clear()
+        self.events.clear()
+        self.loops.clear()
+
     @property
     def function(self) -> Function | None:
         """The function at the start; `None` for the module body."""
@@ -436,11 +442,22 @@ _STABLE_CALLS = frozenset({"len", "isinstance", "hasattr", "getattr", "int", "bo
 
 def _assumed(test: ast.expr, outcome: bool, frame: Frame) -> tuple[tuple[str, bool], ...]:
     """What a test's outcome tells about its parts, as comparable keys."""
+    cache = frame.source.models
+    key = (id(test), outcome)
+    parts = cache.get(key)
+    if parts is None:
+        parts = cache[key] = tuple(_parts(test, outcome))
+    return tuple((f"{frame.key}\0{text}", holds) for text, holds in parts)
+
+
+def _parts(test: ast.expr, outcome: bool) -> Iterator[tuple[str, bool]]:
     while isinstance(test, ast.UnaryOp) and isinstance(test.op, ast.Not):
         test, outcome = test.operand, not outcome
     if isinstance(test, ast.BoolOp):
         if isinstance(test.op, ast.And) is outcome:
-            return tuple(item for part in test.values for item in _assumed(part, outcome, frame))
+            for part in test.values:
+                yield from _parts(part, outcome)
+            return
     if (
         isinstance(test, ast.Compare)
         and len(test.ops) == 1
@@ -453,10 +470,10 @@ def _assumed(test: ast.expr, outcome: bool, frame: Frame) -> tuple[tuple[str, bo
         if isinstance(part, ast.Call) and not (isinstance(part.func, ast.Name) and part.func.id in _STABLE_CALLS):
             method = isinstance(part.func, ast.Attribute) and not part.args and not part.keywords
             if not method:
-                return ()
+                return
         if isinstance(part, ast.NamedExpr | ast.Await):
-            return ()
-    return ((f"{hash(frame.key)}\0{ast.unparse(test)}", outcome),)
+            return
+    yield ast.unparse(test), outcome
 
 
 def truth(value: Value) -> bool | None:
@@ -598,7 +615,7 @@ class _Builder:
         elif cls in (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Import, ast.ImportFrom):
             pass
         else:
-            for child in ast.iter_child_nodes(node):
+            for child in children(node):
                 self.expression(child, frame)
 
     def assignment(self, node: ast.Assign | ast.AnnAssign | ast.AugAssign, frame: Frame) -> None:
@@ -705,14 +722,14 @@ class _Builder:
         if cls in (ast.Name, ast.Constant, ast.Lambda, ast.FunctionDef):
             return
         if cls is ast.Call:
-            for child in ast.iter_child_nodes(node):
+            for child in children(node):
                 self.expression(child, frame)
             self.call(node, frame)  # type: ignore[arg-type]
             return
         if cls is ast.IfExp:
             self.conditional(node, frame)  # type: ignore[arg-type]
             return
-        for child in ast.iter_child_nodes(node):
+        for child in children(node):
             self.expression(child, frame)
 
     def conditional(self, node: ast.IfExp, frame: Frame) -> None:
@@ -826,11 +843,18 @@ def _assigns_grad(function: Function) -> bool:
 
 
 def _local_names(function: Function) -> set[str]:
+    names = function.source.models.get("local names")
+    if names is None:
+        names = function.source.models["local names"] = _module_names(function.source)
+    own = {n for n, ds in function.scope.names.items() if any(d.kind == "function" for d in ds)}
+    return names | own if own else names  # type: ignore[no-any-return]
+
+
+def _module_names(source: Source) -> set[str]:
     names = {"self", "cls"}
-    for name, definitions in function.source.scope.names.items():
+    for name, definitions in source.scope.names.items():
         if any(d.kind in ("function", "import", "class") for d in definitions):
             names.add(name)
-    names.update(n for n, ds in function.scope.names.items() if any(d.kind == "function" for d in ds))
     return names
 
 

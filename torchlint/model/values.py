@@ -253,6 +253,7 @@ class Frame:
     """
 
     __slots__ = (
+        "_flow",
         "_values",
         "bindings",
         "call",
@@ -289,13 +290,23 @@ class Frame:
         self.depth: int = parent.depth + 1 if parent is not None else 0
         place = id(function) if function is not None else id(source)
         context = (id(call), parent.key) if parent is not None and call is not None else None
-        self.key: tuple[Any, ...] = (place, context)
+        self.key: int = project.number((place, context))
+        self._flow: Flow | None = None
         self._values: dict[int, Value] = {}
+        project.open(self)
 
     @property
     def flow(self) -> Flow:
         """The reaching definitions of this function."""
-        return flow_of(self.source, self.function)
+        if self._flow is None:
+            self._flow = flow_of(self.source, self.function)
+        return self._flow
+
+    def close(self) -> None:
+        """Forget all answers, so that no reference cycle outlives the check."""
+        self._values.clear()
+        self.bindings = {}
+        self.parent = self.closure = self.receiver = self._flow = None
 
     @property
     def scope(self) -> Scope:
