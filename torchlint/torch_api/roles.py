@@ -320,8 +320,10 @@ NO_GRAD = frozenset({"torch.no_grad", "torch.inference_mode", "torch.autograd.no
 
 def is_class(name: str) -> bool:
     """Whether an outside name is a class by the convention that its last part starts with a capital letter."""
-    last = name.rpartition(".")[2]
-    return (last[:1].isupper() and not last.isupper()) or last in ("OrderedDict",)
+    owner, _, last = name.rpartition(".")
+    if not last[:1].isupper():
+        return False
+    return not last.isupper() or owner in ("torch.nn", "torch.optim") or name in OTHER_OPTIMIZERS
 
 
 def derives_from(name: str, names: tuple[str, ...]) -> bool | None:
