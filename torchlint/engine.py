@@ -129,7 +129,7 @@ def _asked(
         for rule in running:
             module.options = dict(rules.options.get(rule.name, rule.options))
             try:
-                yield from _said(rule, module)
+                yield from (said._replace(code=rule.code, name=rule.name) for said in _said(rule, module))
             except RecursionError:
                 crashed.add(rule.code)
                 yield _own(hygiene.SYNTAX_ERROR, path, Span(1, 0, 1, 0), _TOO_DEEP)
