@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import gc
 import io
 import os
 import sys
 import time
+from collections.abc import Iterable
 from typing import NamedTuple, TextIO
 
 from torchlint import hygiene
@@ -45,7 +45,6 @@ class Total(NamedTuple):
 
 def check(options: argparse.Namespace) -> int:
     """Check files and report what is found; returns the exit code."""
-    gc.disable()  # models free themselves; see `Module.dispose`
     started = time.perf_counter()
     outputs = _outputs(options)
     paths = options.paths or ["."]
@@ -75,8 +74,6 @@ def _listed(workspace: Workspace, paths: list[str]) -> list[File]:
 
 
 def _run(workspace: Workspace, files: list[File], options: argparse.Namespace) -> Total:
-    from torchlint.cli.parallel import outcomes
-
     progress = Progress(len(files), not options.quiet)
     mender = _Mender(workspace, options) if options.fix or options.diff else None
     findings: list[Finding] = []
@@ -84,7 +81,7 @@ def _run(workspace: Workspace, files: list[File], options: argparse.Namespace) -
     to_mend: list[tuple[int, File, Outcome]] = []
     by_file: list[Outcome] = []
     try:
-        for file, outcome in outcomes(workspace, files, options.jobs, progress.step):
+        for file, outcome in _outcomes(workspace, files, options.jobs, progress):
             if outcome is None:
                 continue
             relevant += 1
@@ -102,6 +99,16 @@ def _run(workspace: Workspace, files: list[File], options: argparse.Namespace) -
     if mender is None:
         return Total(findings, len(files), relevant, crashes)
     return Total(findings, len(files), relevant, crashes + mender.failures, mender.made, tuple(mender.changed))
+
+
+def _outcomes(
+    workspace: Workspace, files: list[File], jobs: int | None, progress: Progress
+) -> Iterable[tuple[File, Outcome | None]]:
+    if len(files) == 1:
+        return [(files[0], workspace.check(files[0]))]
+    from torchlint.cli.parallel import outcomes
+
+    return outcomes(workspace, files, jobs, progress.step)
 
 
 class _Mender:
@@ -241,6 +248,8 @@ def _report(
     stream = stream or sys.stdout
     known = workspace.ruleset(workspace.settings(os.getcwd())).known
     if options.diff:
+        failures = [finding for finding in total.findings if finding.code == hygiene.RULE_CRASHED.code]
+        renderer("concise")(Results(failures, known, workspace.text), sys.stderr, style_of(sys.stderr, options.color))
         _tell_diff(total, options)
     elif options.statistics:
         _statistics(total, options, stream, outputs, started)
@@ -250,7 +259,8 @@ def _report(
             style = style_of(stream, options.color) if output.file is None else Style()
             cap = _CAP if output.file is None and output.format == "full" and is_terminal(stream) else None
             results = Results(total.findings, known, workspace.text, cap)
-            renderer(output.format)(results, target, style)
+            if total.findings or output.format not in FOR_PEOPLE:
+                renderer(output.format)(results, target, style)
             if output.file is not None and isinstance(target, io.StringIO):
                 _save(workspace, output.file, target.getvalue())
             elif output.format in FOR_PEOPLE and not options.quiet:
