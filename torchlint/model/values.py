@@ -737,16 +737,21 @@ _EXPRESSIONS: dict[type, Any] = {
 }
 
 _BUILTINS = frozenset(dir(builtins))
+_WRAPPINGS = 8  # `self.model = torch.compile(self.model)` wraps itself as far as can be seen
 _TRANSPARENT = frozenset({"tqdm.tqdm", "tqdm.auto.tqdm", "tqdm.notebook.tqdm", "iter", "reversed"})
 
 
 def is_module(value: Value) -> bool | None:
     """Whether a value is an `nn.Module`: of the project, of torch, or made by a known factory."""
-    verdicts = {_is_module(option) for option in value.options}
+    return _are_modules(value, 0)
+
+
+def _are_modules(value: Value, depth: int) -> bool | None:
+    verdicts = {_is_module(option, depth) for option in value.options}
     return verdicts.pop() if len(verdicts) == 1 else None
 
 
-def _is_module(value: Value) -> bool | None:
+def _is_module(value: Value, depth: int) -> bool | None:
     kind = value.kind
     if kind == "instance":
         return value_class(value).is_module if value.target is not None else roles.is_module_class(value.name)
@@ -754,8 +759,8 @@ def _is_module(value: Value) -> bool | None:
         if roles.makes_module(value.name):
             return True
         if value.name in ("copy.deepcopy", "copy.copy", "torch.compile"):
-            inner = value.argument(0)
-            return is_module(inner) if inner is not None else None
+            inner = value.argument(0) if depth < DEEPEST else None
+            return _are_modules(inner, depth + 1) if inner is not None else None
         return None
     if kind in ("const", "ref", "function", "class", "tuple", "list", "dict", "set", "binary", "compare", "package"):
         return False
@@ -764,7 +769,7 @@ def _is_module(value: Value) -> bool | None:
 
 def unwrapped(value: Value) -> Value:
     """The module inside DDP, FSDP, DataParallel or `torch.compile`; the value itself otherwise."""
-    while True:
+    for _ in range(_WRAPPINGS):
         wrapper = value.kind == "instance" and value.name in roles.WRAPPERS
         if not wrapper and not value.call_of("torch.compile"):
             return value
@@ -772,6 +777,7 @@ def unwrapped(value: Value) -> Value:
         if inner is None or inner is UNKNOWN:
             return value
         value = inner
+    return value
 
 
 def flow_of(source: Source, function: Function | None) -> Flow:
