@@ -10,7 +10,7 @@ from collections.abc import Iterable
 
 from torchlint import torch_api
 from torchlint.evidence import Evidence, Measured
-from torchlint.findings import Category, Finding, Fix, Place, Related, Safety, Severity, Span
+from torchlint.findings import Category, Finding, Fix, Place, Related, Safety, Severity, Span, Verb
 from torchlint.fixes import verbs
 from torchlint.fixes.verbs import *  # noqa: F403
 from torchlint.model import UNKNOWN, Call, ClassModel, Event, Frame, LossCall, Module, Reference, Trace, Value, steps
@@ -59,6 +59,7 @@ __all__ = [
     "Trace",
     "Use",
     "Value",
+    "Verb",
     "alignment",
     "bare_iterable",
     "cut_of",

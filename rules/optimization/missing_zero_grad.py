@@ -236,12 +236,67 @@ Unsafe: training changes, as it should. The learning rate may have been tuned to
 
 from __future__ import annotations
 
-from torchlint.api import Category, Evidence, Findings, Measured, Module, rule
+from torchlint.api import (
+    Category,
+    Event,
+    Evidence,
+    Finding,
+    Findings,
+    Fix,
+    Loop,
+    Measured,
+    Module,
+    Trace,
+    common_loop,
+    concerns,
+    finding,
+    gradients_by_hand,
+    insert_after,
+    insert_first,
+    made_inside,
+    managed,
+    may_touch,
+    optimizer_of,
+    rule,
+    trained_by,
+)
 
 
 @rule("TL101", "missing-zero-grad", Category.CORRECTNESS, since="0.1", triggers=("step",))
 def check(module: Module) -> Findings:
-    yield from ()
+    for trace in module.traces:
+        for step in trace.of("step"):
+            for backward in trace.of("backward"):
+                loop = common_loop(step, backward)
+                if loop is not None and _piles_up(trace, step, backward, loop):
+                    yield _report(module, step, backward, loop)
+                    break
+
+
+def _piles_up(trace: Trace, step: Event, backward: Event, loop: Loop) -> bool:
+    optimizer = optimizer_of(step)
+    if optimizer is None or managed(backward) is not False or made_inside(optimizer, loop):
+        return False
+    objects = (optimizer, *(trained_by(optimizer) or ()))
+    if any(concerns(clear, optimizer) is not False for clear in trace.inside(loop, "zero_grad")):
+        return False
+    if any(may_touch(call, objects) for call in trace.inside(loop, "call")) or gradients_by_hand(trace, loop):
+        return False
+    again = trace.path(step, lambda event: event is backward, within=loop)
+    return again is not None and trace.path(backward, lambda event: event is step, within=loop) is not None
+
+
+def _report(module: Module, step: Event, backward: Event, loop: Loop) -> Finding:
+    statement = module.statement(step.node) if step.is_local else None
+    fix = None
+    if statement is not None:
+        given = getattr(step.node, "args", ())
+        code = f"{module.code(given[0]) if step.manager is not None and given else step.text}.zero_grad()"
+        direct = module.parent(statement) is loop.node
+        verb = insert_first(loop.node, code) if direct else insert_after(statement, code)
+        fix = Fix.unsafe("Clear the gradients once per step (each step then follows its own gradients)", verb)
+    message = f"`{module.code(step.node)}` follows the sum of all gradients so far: nothing in the loop clears them"
+    return finding(step, message, see=[(backward, "gradients are added here")], fix=fix)
 
 
 def evidence() -> Evidence:

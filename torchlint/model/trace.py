@@ -769,6 +769,8 @@ class _Builder:
         function: Function = callee.target
         if len(self.nodes) > _MOST_NODES or frame.depth >= _DEEPEST_INLINE:
             return False
+        if function.cls is not None and is_stub(function):
+            return False
         if function.is_generator or not worth_following(frame.project, function):
             return not function.is_generator
         if function.name == "__init__" and callee.base is not None and callee.base.target is not None:
@@ -779,7 +781,7 @@ class _Builder:
                 inner = frame.enter(callee, node)
         else:
             inner = frame.enter(callee, node)
-        if inner is None:
+        if inner is None or not frame.project.may_inline(function):
             return False
         self.function_body(inner)
         return True
@@ -798,6 +800,8 @@ def _is_context(value: Value) -> bool:
     return value.name in roles.NO_GRAD or value.name in (
         "torch.enable_grad",
         "torch.autocast",
+        "torch.amp.autocast",
+        "torch.cuda.amp.autocast",
         "torch.set_grad_enabled",
     )
 
@@ -830,6 +834,14 @@ def worth_following(project: Project, function: Function, depth: int = 3) -> boo
                 break
     models[-id(function)] = found
     return found
+
+
+def is_stub(function: Function) -> bool:
+    """Whether a method only holds the place of what subclasses put there: `pass`, `...`, `raise`, a docstring."""
+    return bool(function.body) and all(
+        isinstance(s, ast.Pass | ast.Raise) or (isinstance(s, ast.Expr) and isinstance(s.value, ast.Constant))
+        for s in function.body
+    )
 
 
 def _assigns_grad(function: Function) -> bool:
@@ -935,6 +947,7 @@ _SEEDS = frozenset(
     }
 )
 _SCALERS = (
+    "torch.GradScaler",
     "torch.amp.GradScaler",
     "torch.cuda.amp.GradScaler",
     "torch.cuda.amp.grad_scaler.GradScaler",

@@ -208,7 +208,7 @@ SEQUENTIAL = "torch.nn.Sequential"
 # classes that an annotation of a parameter settles
 
 ANNOTATIONS = (
-    frozenset({OPTIMIZER, LOADER, SCHEDULER, "torch.amp.GradScaler", "torch.cuda.amp.GradScaler"})
+    frozenset({OPTIMIZER, LOADER, SCHEDULER, "torch.GradScaler", "torch.cuda.amp.GradScaler"})
     | TORCH_OPTIMIZERS
     | PREPARERS
     | frozenset(CRITERIA)

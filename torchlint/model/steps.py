@@ -1,0 +1,384 @@
+"""The step of training: which parameters an optimizer, a clearing or a clipping concerns, and what else may touch them.
+
+All answers are about objects of one trace. `None` means that it cannot be decided; what cannot be decided is never
+evidence for a mistake.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterable, Iterator
+
+from torchlint.model.tensors import parameters_of
+from torchlint.model.trace import Event, Loop, Trace, is_optimizer, is_scaler
+from torchlint.model.values import NONE, Value, is_module, sequential_layers, unwrapped, value_class
+from torchlint.torch_api import roles
+
+__all__ = [
+    "common_loop",
+    "concerns",
+    "given_to",
+    "gradients_by_hand",
+    "has_parameters",
+    "holds",
+    "layers",
+    "made_inside",
+    "managed",
+    "may_touch",
+    "mode_layer",
+    "optimizer_of",
+    "parts",
+    "trained_by",
+]
+
+_MOST_PARTS = 400
+_HARMLESS_OWNERS = (
+    "torch.", "numpy.", "math.", "os.", "sys.", "time.", "json.", "random.", "itertools.", "functools.", "collections.",
+    "tqdm.", "logging.", "wandb.", "warnings.", "copy.", "pathlib.", "torchvision.transforms.", "matplotlib.",
+)  # fmt: skip
+_HARMLESS_METHODS = frozenset(
+    {
+        "parameters", "named_parameters", "modules", "named_modules", "children", "named_children", "buffers",
+        "named_buffers", "state_dict", "get_last_lr", "get_lr", "numel", "size", "dim", "format", "append", "items",
+        "keys", "values", "get", "info", "debug", "warning", "add_scalar", "set_postfix", "set_description", "write",
+        "join", "mean", "sum", "detach", "clone", "item", "max", "min", "argmax", "view", "reshape", "float", "long",
+        "backward", "unsqueeze", "squeeze", "extend", "zeros", "ones",
+    }
+)  # fmt: skip
+_BUILTIN_ACTORS = frozenset({"setattr", "delattr", "map", "exec", "eval", "next"})
+
+
+def optimizer_of(event: Event) -> Value | None:
+    """The one optimizer that is certainly stepped, cleared or unscaled by an event; `None` if there are several or none."""
+    subject = event.subject
+    if subject is None:
+        return None
+    options = [option for option in subject.options if option.key != NONE.key]
+    if len(options) != 1 or is_optimizer(options[0]) is not True or options[0].kind != "instance":
+        return None
+    return options[0]
+
+
+def managed(backward: Event) -> bool | None:
+    """Whether something that may own the step computes these gradients: an engine, a plugin, not a GradScaler.
+
+    Accelerate and Fabric leave clearing to the loop; whatever is not known may do anything.
+    """
+    manager = backward.manager
+    if manager is None:
+        return False
+    if is_scaler(manager) is True:
+        return False
+    if manager.kind == "instance" and manager.name in roles.PREPARERS:
+        return False
+    return None if is_scaler(manager) is None else True
+
+
+def trained_by(optimizer: Value) -> tuple[Value, ...] | None:
+    """The modules (or parameters) that an optimizer was given; `None` if they cannot be told."""
+    given = optimizer.argument(0, "params")
+    modules = parameters_of(given) if given is not None else None
+    return None if modules is None else tuple(unwrapped(module) for module in modules)
+
+
+def parts(value: Value) -> Iterator[Value]:
+    """A value, what it is made of, and what was passed to the calls that made it."""
+    seen: set[int] = set()
+    stack = [value]
+    while stack and len(seen) < _MOST_PARTS:
+        current = stack.pop()
+        if id(current) in seen:
+            continue
+        seen.add(id(current))
+        yield current
+        stack.extend(current.items)
+        if current.base is not None:
+            stack.append(current.base)
+        if current.kind in ("call", "apply", "instance"):
+            stack.extend(given_to(current))
+
+
+def given_to(value: Value) -> tuple[Value, ...]:
+    """All arguments of the call that made a value, keyword arguments included."""
+    node = value.node
+    if not isinstance(node, ast.Call) or value.frame is None:
+        return ()
+    frame = value.frame
+    expressions = [a.value if isinstance(a, ast.Starred) else a for a in node.args]
+    expressions.extend(keyword.value for keyword in node.keywords)
+    return tuple(frame.value(expression) for expression in expressions)
+
+
+def holds(holder: Value, module: Value) -> bool | None:
+    """Whether a module is another one or a part of it."""
+    holder, module = unwrapped(holder), unwrapped(module)
+    base: Value | None = module
+    while base is not None:
+        if base.key == holder.key:
+            return True
+        base = base.base if base.kind in ("attribute", "item", "element") else None
+    if "union" in (holder.kind, module.kind):
+        return None
+    inside = layers(holder)
+    if inside is None:
+        return None
+    if any(layer.key == module.key for layer in inside):
+        return True
+    return None if module.kind != "instance" or _open(inside) else False
+
+
+def layers(module: Value) -> list[Value] | None:
+    """All modules inside a module, itself first, as far as construction spells them out.
+
+    What is not spelled out is in the list as it is (a call, a parameter, an unknown value). `None` if nothing is known.
+    """
+    found: dict[tuple[object, ...], Value] = {}
+    stack = [unwrapped(module)]
+    while stack and len(found) < _MOST_PARTS:
+        current = unwrapped(stack.pop())
+        if current.key in found or is_module(current) is False:
+            if current.kind in ("list", "tuple", "dict"):
+                stack.extend(current.items)
+            continue
+        found[current.key] = current
+        if current.kind == "union":
+            stack.extend(current.items)
+        elif current.kind == "instance" and current.target is not None:
+            cls = value_class(current)
+            for name in {name for member in cls._family() for name in member.stores}:
+                attribute = cls.attribute(current, name)
+                if attribute is not None and _may_be_module(attribute):
+                    stack.append(attribute)
+        elif current.name == roles.SEQUENTIAL:
+            inner = sequential_layers(current)
+            stack.extend(inner if inner is not None else given_to(current))
+        elif current.kind == "instance" and current.name in ("torch.nn.ModuleList", "torch.nn.ModuleDict"):
+            for given in given_to(current):
+                stack.extend(given.items if given.kind in ("list", "tuple", "dict") else (given,))
+        elif current.kind == "call" and current.name == "[for]":
+            stack.extend(current.items)
+    return list(found.values()) or None
+
+
+def _may_be_module(value: Value) -> bool:
+    if value.kind in ("list", "tuple", "dict", "union"):
+        return any(_may_be_module(item) for item in value.items)
+    return is_module(value) is not False and value.kind not in (
+        "binary",
+        "compare",
+        "unary",
+        "unknown",
+        "param",
+        "item",
+    )
+
+
+def _open(inside: Iterable[Value]) -> bool:
+    return any(not _spelled_out(layer) for layer in inside)
+
+
+def _spelled_out(layer: Value) -> bool:
+    if layer.kind == "union" or (layer.kind == "call" and layer.name == "[for]"):
+        return True
+    if layer.kind != "instance":
+        return False
+    if layer.target is not None:
+        return all(base.kind == "class" or base.name == roles.MODULE for base in value_class(layer).lineage)
+    return layer.name.startswith("torch.nn.")
+
+
+_FREE_CONTAINERS = frozenset({roles.SEQUENTIAL, "torch.nn.ModuleList", "torch.nn.ModuleDict"})
+_RECURRENT = frozenset({"torch.nn.LSTM", "torch.nn.GRU", "torch.nn.RNN"})
+_WITHOUT_PARAMETERS = frozenset(
+    f"torch.nn.{name}"
+    for name in (
+        "ReLU", "GELU", "SiLU", "Tanh", "Sigmoid", "Softmax", "LogSoftmax", "LeakyReLU", "ELU", "Softplus", "Flatten",
+        "Unflatten", "Identity", "MaxPool1d", "MaxPool2d", "MaxPool3d", "AvgPool1d", "AvgPool2d", "AvgPool3d", "Dropout",
+        "Dropout1d", "Dropout2d", "Dropout3d", "AlphaDropout", "AdaptiveAvgPool1d", "AdaptiveAvgPool2d", "AdaptiveAvgPool3d",
+        "AdaptiveMaxPool2d", "Upsample", "PixelShuffle", "ZeroPad2d", "ReflectionPad2d", "Hardtanh", "ReLU6",
+        "Hardswish", "Mish", "Softsign", "Hardsigmoid", "LogSigmoid", "Softmax2d", "CosineSimilarity",
+    )
+)  # fmt: skip
+
+
+def mode_layer(module: Value) -> Value | None:
+    """A layer inside a module that behaves differently in training and evaluation, if one certainly is there."""
+    for layer in layers(module) or ():
+        if layer.kind != "instance" or layer.target is not None:
+            continue
+        if layer.name in _RECURRENT:
+            dropout = layer.argument(None, "dropout")
+            if dropout is not None and dropout.kind == "const" and dropout.const:
+                return layer
+        elif layer.name in roles.MODE_DEPENDENT and not _switched_off(layer):
+            return layer
+    return None
+
+
+def _switched_off(layer: Value) -> bool:
+    if "Dropout" in layer.name:
+        rate = layer.argument(0, "p")
+    elif "Transformer" in layer.name:
+        rate = layer.argument(None, "dropout")
+    else:
+        return False
+    return rate is not None and rate.kind == "const" and not rate.const
+
+
+def has_parameters(module: Value) -> bool | None:
+    """Whether a module has parameters of its own or in its layers."""
+    answer: bool | None = False
+    for layer in layers(module) or (module,):
+        if layer.kind == "instance" and layer.target is None and layer.name.startswith("torch.nn."):
+            if layer.name in roles.CRITERIA or layer.name in _WITHOUT_PARAMETERS or layer.name in _FREE_CONTAINERS:
+                continue
+            return True
+        if layer.kind == "instance" and layer.target is not None:
+            continue
+        if layer.kind in ("union",) or (layer.kind == "call" and layer.name == "[for]"):
+            continue
+        if is_module(layer) is True:
+            return True
+        answer = None
+    return answer
+
+
+def concerns(event: Event, optimizer: Value) -> bool | None:
+    """Whether a clearing or clipping concerns all parameters of an optimizer (`True`), none (`False`), or cannot be told.
+
+    Concerning some of them counts as cannot be told.
+    """
+    subject = event.subject
+    if subject is None:
+        return None
+    if unwrapped(subject).key == optimizer.key:
+        return True
+    own = trained_by(optimizer)
+    if is_optimizer(subject) is True and subject.kind == "instance":
+        modules = trained_by(subject)
+    elif is_module(subject) is True and subject.kind != "union":
+        modules = (unwrapped(subject),)
+    else:
+        modules = parameters_of(subject)
+    if own is None or modules is None:
+        return None
+    answers = [_covered(target, modules) for target in own]
+    if all(answer is True for answer in answers):
+        return True
+    if all(answer is False for answer in answers):
+        return False
+    return None
+
+
+def _covered(target: Value, modules: Iterable[Value]) -> bool | None:
+    answer: bool | None = False
+    for module in modules:
+        inside = holds(module, target)
+        if inside is True:
+            return True
+        if inside is None or holds(target, module) is not False:
+            answer = None
+    return answer
+
+
+def may_touch(event: Event, objects: Iterable[Value]) -> bool:
+    """Whether a call that is not followed may do something to one of the objects (or to what holds it).
+
+    Calling one of the objects itself (a model whose class is not known) is taken for its forward pass.
+    """
+    if event.kind != "call":
+        return False
+    node = event.node
+    if not isinstance(node, ast.Call):
+        return True
+    func = node.func
+    callee = event.subject
+    name = callee.name if callee is not None and callee.kind == "ref" else ""
+    if name:
+        if name.startswith(_HARMLESS_OWNERS) or ("." not in name and name not in _BUILTIN_ACTORS):
+            return False
+    elif isinstance(func, ast.Attribute) and func.attr in _HARMLESS_METHODS:
+        return False
+    if callee is not None and any(callee.key == one.key for one in objects):
+        return False
+    keys = _reach(objects)
+    touched = list(given_to(Value("call", node=node, frame=event.frame)))
+    if isinstance(func, ast.Attribute) and not name:
+        touched.append(event.frame.value(func.value))
+    elif callee is not None and not name:
+        touched.append(callee)
+    return any(part.key in keys for value in touched for part in _near(value))
+
+
+def _near(value: Value) -> Iterator[Value]:
+    """A value and what it certainly still refers to: not the inputs of a tensor, but the arguments of an object."""
+    seen: set[int] = set()
+    stack = [value]
+    while stack and len(seen) < _MOST_PARTS:
+        current = stack.pop()
+        if id(current) in seen:
+            continue
+        seen.add(id(current))
+        yield current
+        yield unwrapped(current)
+        if current.kind in ("tuple", "list", "set", "dict", "union"):
+            stack.extend(current.items)
+        if current.kind in ("attribute", "item", "function") and current.base is not None:
+            stack.append(current.base)
+        if current.kind == "instance" or (current.kind == "call" and not current.name.startswith(".")):
+            stack.extend(given_to(current))
+        elif current.kind == "call" and current.base is not None and current.name[1:] in _HARMLESS_METHODS:
+            stack.append(current.base)
+
+
+def _reach(objects: Iterable[Value]) -> set[tuple[object, ...]]:
+    keys: set[tuple[object, ...]] = set()
+    for value in objects:
+        keys.add(value.key)
+        inner = unwrapped(value)
+        keys.add(inner.key)
+        for one in (value, inner):
+            frame = one.frame
+            while frame is not None:
+                if frame.receiver is not None:
+                    keys.add(frame.receiver.key)
+                frame = frame.parent
+            if one.kind in ("attribute", "item") and one.base is not None:
+                keys.add(one.base.key)
+    return keys
+
+
+def common_loop(first: Event, second: Event) -> Loop | None:
+    """The innermost loop that holds both events."""
+    found: Loop | None = None
+    for one, other in zip(first.loops, second.loops, strict=False):
+        if one is not other:
+            break
+        found = one
+    return found
+
+
+def made_inside(value: Value, loop: Loop) -> bool:
+    """Whether an object is made anew in the iterations of a loop, by the loop's own code or by what it calls."""
+    node, frame = value.node, value.frame
+    while frame is not None and node is not None:
+        if frame.key == loop.frame.key and loop.node.lineno <= getattr(node, "lineno", 0) <= (
+            loop.node.end_lineno or 0
+        ):
+            return True
+        node, frame = frame.call, frame.parent
+    return False
+
+
+def gradients_by_hand(trace: Trace, loop: Loop | None) -> bool:
+    """Whether `.grad` is read or written by hand in a loop (in the whole trace without one), followed calls included."""
+    looked: set[int] = set()
+    bodies: list[ast.AST] = [loop.node] if loop is not None else [trace.source.tree]
+    for event in trace.events:
+        if loop is None or loop in event.loops:
+            function = event.frame.function
+            if function is not None and id(function) not in looked:
+                looked.add(id(function))
+                if loop is None or event.frame is not loop.frame:
+                    bodies.append(function.node)
+    return any(isinstance(n, ast.Attribute) and n.attr == "grad" for body in bodies for n in ast.walk(body))
