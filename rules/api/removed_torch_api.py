@@ -158,12 +158,120 @@ their order or results their form, the finding names the successor and leaves th
 
 from __future__ import annotations
 
-from torchlint.api import Category, Evidence, Findings, Measured, Module, rule
+import ast
+from collections.abc import Iterator
+
+from torchlint.api import (
+    Call,
+    Category,
+    Evidence,
+    Finding,
+    Findings,
+    Fix,
+    Measured,
+    Module,
+    Severity,
+    dotted,
+    ensure_import,
+    finding,
+    guarded,
+    import_guarded,
+    imports,
+    is_tensor,
+    reaches,
+    remove_keyword,
+    rename,
+    roles,
+    rule,
+    starts_at,
+    torch_api,
+    uses,
+)
+
+Entry = torch_api.Deprecated
+
+SCHEDULERS = (*roles.SCHEDULERS, roles.SCHEDULER, "torch.optim.lr_scheduler._LRScheduler")
+METHODS = {name.rpartition(".")[2]: name for name in torch_api.with_status("removed") if ".Tensor." in name}
 
 
 @rule("TL901", "removed-torch-api", Category.CORRECTNESS, since="0.1")
 def check(module: Module) -> Findings:
-    yield from ()
+    removed = {
+        name: entry for name, entry in torch_api.with_status("removed").items() if reaches(module, entry.removed)
+    }
+    for statement, name in imports(module, removed):
+        if not guarded(module, statement):
+            yield _gone(module, statement, name, _entry(removed, name))
+    for use in uses(module, removed, uncalled=("torch._six",)):
+        entry = removed[use.name]
+        root = use.node
+        while isinstance(root, ast.Attribute):
+            root = root.value
+        imported = module.written(dotted(root) or "", use.function) or ""
+        if _entry(removed, imported) is not None and not entry.only_called:
+            continue  # reported where it is imported
+        if entry.only_called and (use.call is None or use.written != use.name):
+            continue
+        if not guarded(module, use.node) and not import_guarded(module, use):
+            yield _gone(module, use.node, module.code(use.node), entry, _renamed(module, use.node, entry))
+    for call in module.calls(*(f".{method}" for method in METHODS)):
+        entry = removed.get(METHODS[getattr(call.node.func, "attr", "")])
+        if entry and is_tensor(call.receiver) and not guarded(module, call.node):
+            yield _gone(module, call.node, module.code(call.node.func), entry)
+    for keyword, entry in torch_api.keywords_with_status("removed").items():
+        if reaches(module, entry.removed):
+            yield from _keywords(module, keyword, entry)
+
+
+def _keywords(module: Module, keyword: str, entry: Entry) -> Iterator[Finding]:
+    names = SCHEDULERS if entry.on == "scheduler" else (entry.on,)
+    calls = [*module.calls(*names), *_super_calls(module, names)]
+    for call in calls:
+        if any(item.arg == keyword for item in call.node.keywords) and not guarded(module, call.node):
+            title = f"Drop {keyword}=, which torch no longer takes"
+            yield finding(
+                call,
+                f"`{module.code(call.node.func)}({keyword}=...)` raises TypeError since torch {entry.removed}",
+                fix=Fix.safe(title, remove_keyword(call.node, keyword)),
+                severity=_severity(module, entry),
+            )
+
+
+def _super_calls(module: Module, names: tuple[str, ...]) -> Iterator[Call]:
+    """The calls of `super().__init__` in classes whose first base is one of the outside classes."""
+    for node, scope in module.source.by_name.get("__init__", ()):
+        owner = scope.function.cls if scope.function is not None else None
+        if owner is None or not isinstance(node.func, ast.Attribute) or module.code(node.func.value) != "super()":
+            continue
+        bases = module.project.class_model(owner).bases
+        if bases and bases[0].kind == "ref" and bases[0].name in names:
+            yield Call(module, node, scope)
+
+
+def _gone(module: Module, node: ast.AST, name: str, entry: Entry | None, fix: Fix | None = None) -> Finding:
+    assert entry is not None
+    place = f"`{name}` is gone since torch {entry.removed}"
+    successor = f"; its successor is `{entry.new}`" if entry.new else ""
+    note = f" ({entry.note})" if entry.note else ""
+    return finding(module.place(node), place + successor + note, fix=fix, severity=_severity(module, entry))
+
+
+def _entry(removed: dict[str, Entry], name: str) -> Entry | None:
+    while name and name not in removed:
+        name = name.rpartition(".")[0]
+    return removed.get(name)
+
+
+def _renamed(module: Module, node: ast.expr, entry: Entry) -> Fix | None:
+    if entry.edit != "rename" or starts_at(module, entry.new_since) is False:
+        return None
+    verbs = rename(node, entry.new), ensure_import("torch")
+    title = f"Replace by {entry.new}"
+    return Fix.safe(title, *verbs) if entry.safe else Fix.unsafe(f"{title}, whose result has another form", *verbs)
+
+
+def _severity(module: Module, entry: Entry) -> Severity:
+    return Severity.ERROR if starts_at(module, entry.removed) else Severity.WARNING
 
 
 def evidence() -> Evidence:

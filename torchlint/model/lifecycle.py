@@ -121,7 +121,7 @@ def guarded(module: Module, node: ast.AST) -> bool:
 
 
 def import_guarded(module: Module, use: Use) -> bool:
-    """Whether the import that a used name comes from is guarded."""
+    """Whether the symbol itself is imported, and that import is guarded; a guarded `import torch` says nothing."""
     root: ast.expr = use.node
     while isinstance(root, ast.Attribute):
         root = root.value
@@ -131,7 +131,7 @@ def import_guarded(module: Module, use: Use) -> bool:
     while scope is not None:
         definitions = scope.names.get(root.id)
         if definitions:
-            return any(d.kind == "import" and guarded(module, d.node) for d in definitions)
+            return any(_listed(d.dotted, frozenset({use.name})) and guarded(module, d.node) for d in definitions)
         scope = scope.parent
     return False
 

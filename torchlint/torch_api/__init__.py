@@ -135,6 +135,28 @@ def deprecated(qualname: str) -> Deprecated | None:
     return None
 
 
+@functools.cache
+def with_status(*statuses: str) -> Mapping[str, Deprecated]:
+    """All symbols that are `removed`, `deprecated` or `documented`, by name; tensor methods included."""
+    return {name: entry for name, entry in _deprecated().items() if entry.status in statuses}
+
+
+@functools.cache
+def keywords_with_status(status: str) -> Mapping[str, Deprecated]:
+    """All keywords that are `removed` or `deprecated`, with the callable that they belong to in `on`."""
+    return {name: entry for name, entry in _keywords().items() if entry.status == status}
+
+
+def missing_keywords() -> Mapping[str, Deprecated]:
+    """The callables of which a call should spell out a keyword, by name."""
+    return _missing()
+
+
+def scalar_first_methods() -> Mapping[str, Deprecated]:
+    """The tensor methods with an obsolete overload that takes a number before its tensors, by name."""
+    return _scalar_first()
+
+
 def deprecated_keywords(keyword: str) -> Deprecated | None:
     """A keyword that some callable (`on`) no longer takes, or takes with a warning."""
     return _keywords().get(keyword)
