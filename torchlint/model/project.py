@@ -20,6 +20,7 @@ Read = Callable[[str], bytes | None]
 _HELD = 4_000_000  # bytes of source text kept parsed
 _LARGEST = 2_000_000  # a larger file is not followed into
 _MOST_CALLERS = 40
+_MOST_INLINED = 12
 _NEVER_LOCAL = frozenset(
     {"torch", "numpy", "os", "sys", "typing", "math", "re", "json", "time", "random", "__future__"}
 )
@@ -60,6 +61,7 @@ class Project:
         self._imports: dict[tuple[str, str], Value] = {}
         self._numbers: dict[object, int] = {}
         self._open: list[Frame] = []
+        self._inlined: dict[int, int] = {}
         self._following: set[tuple[int, str]] = set()
 
     @property
@@ -99,6 +101,7 @@ class Project:
         self._open.clear()
         self._imports.clear()
         self._numbers.clear()
+        self._inlined.clear()
         held = 0
         for path in reversed(list(self._sources)):
             source = self._sources[path]
@@ -117,6 +120,11 @@ class Project:
     def open(self, frame: Frame) -> None:
         """Note a frame, so that `finish` can close it."""
         self._open.append(frame)
+
+    def may_inline(self, function: Function) -> bool:
+        """Whether a function may be put in place of one more call; bounds the work for functions with many callers."""
+        count = self._inlined[id(function)] = self._inlined.get(id(function), 0) + 1
+        return count <= _MOST_INLINED
 
     # the whole project
 
