@@ -160,12 +160,90 @@ The model is trained on one more position and on another target: every number ch
 - https://github.com/huggingface/transformers/issues/32944
 """
 
-from torchlint.api import Category, Evidence, Findings, Measured, Module, rule
+import ast
+
+from torchlint.api import (
+    Category,
+    Event,
+    Evidence,
+    Finding,
+    Findings,
+    Fix,
+    Measured,
+    Module,
+    Value,
+    alignment,
+    finding,
+    is_causal_model,
+    replace,
+    rule,
+    stretch_of,
+    token_losses,
+    unwrapped,
+)
 
 
 @rule("TL301", "labels-shifted-twice", Category.CORRECTNESS, since="0.1")
 def check(module: Module) -> Findings:
-    yield from ()
+    reported: set[int] = set()
+    for trace in module.traces:
+        for event in trace.of("forward"):
+            if event.subject is None or id(event.node) in reported:
+                continue
+            found = _hugging_face(event) if is_causal_model(unwrapped(event.subject)) else _own_model(event)
+            if found is not None:
+                reported.add(id(event.node))
+                yield found
+
+
+def _hugging_face(event: Event) -> Finding | None:
+    labels, tokens = event.argument(None, "labels"), event.argument(0, "input_ids")
+    if labels is None or tokens is None or event.argument(None, "shift_labels") is not None:
+        return None
+    aim, read = stretch_of(labels), stretch_of(tokens)
+    if aim is None or read is None or aim.base.key != read.base.key or aim.symbols != read.symbols:
+        return None
+    if aim.start - read.start != 1:
+        return None
+    return finding(
+        event, f"`{event.text}` shifts the labels by itself, and they are shifted already", fix=_unshifted(event)
+    )
+
+
+def _own_model(event: Event) -> Finding | None:
+    for loss in token_losses(event.value):
+        found = alignment(loss)
+        if found is not None and found.same_sequence and found.offset == 2 and _shift_inside(loss) == 1:
+            return finding(
+                event,
+                f"`{event.text}` shifts the labels by itself, and they are shifted already",
+                see=[(loss, "the second shift is in the operands of this loss")],
+            )
+    return None
+
+
+def _shift_inside(loss: Value) -> int | None:
+    """How far the model's own code shifts, whatever it is given."""
+    assert loss.frame is not None
+    alone = loss.frame.project.frame(loss.frame.source, loss.frame.function)
+    assert loss.node is not None
+    found = alignment(alone.value(loss.node))
+    return found.offset if found is not None else None
+
+
+def _unshifted(event: Event) -> Fix | None:
+    node = event.node
+    if not isinstance(node, ast.Call):
+        return None
+    tokens = node.args[0] if node.args else next((k.value for k in node.keywords if k.arg == "input_ids"), None)
+    labels = next((k.value for k in node.keywords if k.arg == "labels"), None)
+    if not isinstance(tokens, ast.Subscript) or not isinstance(labels, ast.Subscript):
+        return None
+    return Fix.unsafe(
+        "Pass the unshifted tokens as input and as labels: the model learns the next token",
+        replace(tokens, ast.unparse(tokens.value)),
+        replace(labels, ast.unparse(labels.value)),
+    )
 
 
 def evidence() -> Evidence:

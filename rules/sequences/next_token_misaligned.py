@@ -127,12 +127,82 @@ Windows that are cut in a preprocessing script, packed sequences, offsets that a
 - Karpathy, A Recipe for Training Neural Networks, 2019 (https://karpathy.github.io/2019/04/25/recipe/)
 """
 
-from torchlint.api import Category, Evidence, Findings, Measured, Module, rule
+import ast
+
+from torchlint.api import (
+    Alignment,
+    Category,
+    Event,
+    Evidence,
+    Findings,
+    Measured,
+    Module,
+    Trace,
+    Value,
+    alignment,
+    finding,
+    rule,
+    token_losses,
+)
 
 
 @rule("TL302", "next-token-misaligned", Category.CORRECTNESS, since="0.1")
 def check(module: Module) -> Findings:
-    yield from ()
+    reported: set[int] = set()
+    for trace in module.traces:
+        for event, loss, found in _token_losses(trace):
+            offset = found.offset
+            if id(event.node) in reported or not found.same_sequence or offset is None or offset == 1:
+                continue
+            if offset == 0 and not found.logits_cut:  # the rule about targets that equal the inputs
+                continue
+            if offset > 1 and (_shifts_by_itself(loss) or _has_nearer(trace, found)):
+                continue
+            reported.add(id(event.node))
+            see = [] if event.node is loss.node else [(loss, "the tokens are scored here")]
+            yield finding(event, f"`{_callee(event)}` scores each output against {_target(offset)}", see=see)
+
+
+def _token_losses(trace: Trace) -> list[tuple[Event, Value, Alignment]]:
+    found = []
+    for event in trace.of("loss", "forward"):
+        for loss in token_losses(event.value):
+            aligned = alignment(loss)
+            if aligned is not None:
+                found.append((event, loss, aligned))
+    return found
+
+
+def _callee(event: Event) -> str:
+    return ast.unparse(event.node.func) if isinstance(event.node, ast.Call) else event.text
+
+
+def _target(offset: int) -> str:
+    if offset == 0:
+        return "the token that it has just read"
+    if offset < 0:
+        return "a token before the one that it has just read"
+    return f"the token {offset} ahead, not the next one"
+
+
+def _shifts_by_itself(loss: Value) -> bool:
+    """Whether the model shifts what it is given; labels that are shifted before are another rule's."""
+    if loss.frame is None or loss.node is None or loss.frame.parent is None:
+        return False
+    alone = alignment(loss.frame.project.frame(loss.frame.source, loss.frame.function).value(loss.node))
+    return alone is not None and alone.offset == 1
+
+
+def _has_nearer(trace: Trace, found: Alignment) -> bool:
+    """Whether another loss on the same sequence predicts fewer tokens ahead: heads for several tokens."""
+    return any(
+        other.same_sequence
+        and other.targets.base.key == found.targets.base.key
+        and other.offset is not None
+        and found.offset is not None
+        and 0 < other.offset < found.offset
+        for _, _, other in _token_losses(trace)
+    )
 
 
 def evidence() -> Evidence:

@@ -173,12 +173,71 @@ The model is trained on its real task for the first time: the loss will be much 
 - Karpathy, A Recipe for Training Neural Networks, 2019 (https://karpathy.github.io/2019/04/25/recipe/)
 """
 
-from torchlint.api import Category, Evidence, Findings, Measured, Module, rule
+import ast
+
+from torchlint.api import (
+    Category,
+    Event,
+    Evidence,
+    Findings,
+    Fix,
+    Measured,
+    Module,
+    Verb,
+    alignment,
+    finding,
+    rename_attribute,
+    rule,
+    token_losses,
+    wrap,
+)
 
 
 @rule("TL303", "targets-equal-inputs", Category.CORRECTNESS, since="0.1")
 def check(module: Module) -> Findings:
-    yield from ()
+    reported: set[int] = set()
+    for trace in module.traces:
+        for event in trace.of("loss", "forward"):
+            for loss in token_losses(event.value):
+                found = alignment(loss)
+                if found is None or not found.same_sequence or found.offset != 0 or found.logits_cut:
+                    continue
+                if id(event.node) in reported:
+                    continue
+                reported.add(id(event.node))
+                here = event.node is loss.node
+                yield finding(
+                    event,
+                    f"`{_callee(event)}` scores each output against the token that it has just read",
+                    see=[] if here else [(loss, "the tokens are scored here")],
+                    fix=_shift(event) if here and found.targets.axis is None else None,
+                )
+
+
+def _callee(event: Event) -> str:
+    return ast.unparse(event.node.func) if isinstance(event.node, ast.Call) else event.text
+
+
+def _shift(event: Event) -> Fix | None:
+    node = event.node
+    if not isinstance(node, ast.Call) or len(node.args) < 2:
+        return None
+    outputs, targets = _cut(node.args[0], "[:, :-1]"), _cut(node.args[1], "[:, 1:]")
+    if outputs is None or targets is None:
+        return None
+    return Fix.unsafe("Score each output against the next token, which changes what is learned", *outputs, *targets)
+
+
+def _cut(expression: ast.expr, cut: str) -> list[Verb] | None:
+    """Cut what `flatten`, `view`, `transpose` are called on; a view of a cut needs `reshape`."""
+    verbs: list[Verb] = []
+    while isinstance(expression, ast.Call) and isinstance(expression.func, ast.Attribute):
+        if expression.func.attr == "view":
+            verbs.append(rename_attribute(expression.func, "reshape"))
+        elif expression.func.attr not in ("reshape", "flatten", "transpose", "permute", "contiguous"):
+            break
+        expression = expression.func.value
+    return [*verbs, wrap(expression, "{}" + cut)] if isinstance(expression, ast.Name | ast.Call) else None
 
 
 def evidence() -> Evidence:

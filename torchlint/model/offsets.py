@@ -223,7 +223,7 @@ def _stretch(value: Value, rank: int, depth: int, *, sliced: bool = False) -> St
             return Stretch(value, 0, (), None) if value.items[0].kind == "const" else None
         whole = _stretch(value.base, rank, depth + 1, sliced=sliced or part[1] >= 0)
         return whole if whole is None or part[1] < 0 else _shifted(whole, *part)
-    if value.kind in ("param", "attribute", "element", "apply", "const", "instance") or value.kind == "call":
+    if value.kind in ("param", "attribute", "element", "apply", "call"):
         return Stretch(value, 0, (), None)
     return None
 
@@ -337,7 +337,7 @@ class _Way:
         if kind == "binary" and name == "MatMult":
             return self.tokens(value.items[0], depth, sliced=sliced)
         if kind == "call" and name == "torch.nn.functional.embedding":
-            return stretch_of(value.argument(0, "input") or UNKNOWN)
+            return _words(value.argument(0, "input") or UNKNOWN)
         if kind == "call" and name in _RESHAPES | _SHAPE_KEPT:
             if (sliced and name in _RESHAPES) or _changed(value):
                 return None
@@ -366,7 +366,7 @@ class _Way:
         if layer.kind == "instance" and layer.target is None:
             first = value.items[0] if value.items else value.argument(0, "input") or UNKNOWN
             if layer.name == "torch.nn.Embedding":
-                return stretch_of(first)
+                return _words(first)
             if layer.name in _RECURRENT and _reads_forwards(layer):
                 return self.tokens(first, depth, sliced=sliced)
             if layer.name in _KEEPS_POSITIONS:
@@ -388,8 +388,11 @@ class _Way:
         first = _agreed(list(known)) if known else None
         for option in others:  # a block of a stack that is run in a loop: what comes out replaces what went in
             called = option.kind in ("apply", "call") and option.name in ("", "()")
-            entered = self.tokens(option.arguments[0], depth, sliced=sliced) if called and option.arguments else None
-            if entered is None or first is None or not _same(entered, first):
+            if first is None or not called or not option.arguments:
+                return None
+            entered = option.arguments[0]
+            before = first if entered.key == value.key else self.tokens(entered, depth, sliced=sliced)
+            if before is None or not _same(before, first):
                 return None
         return first
 
@@ -398,13 +401,21 @@ class _Way:
         for item in value.items:
             side = self.tokens(item, depth, sliced=sliced)
             if side is None:
-                if any(_random(term) for term in item.walk()):
+                if _noisy(item):
                     return None
             elif first is None:
                 first = side
             elif not _same(side, first):
                 return None
         return first
+
+
+def _words(index: Value) -> Stretch | None:
+    """What an embedding reads, unless it is a count of positions."""
+    found = stretch_of(index)
+    if found is None or found.base.call_of("torch.arange"):
+        return None
+    return None if found.base.kind == "attribute" else found
 
 
 def _first(value: Value) -> Value:
@@ -422,8 +433,25 @@ def _reads_forwards(layer: Value) -> bool:
     return both is None or (both.kind == "const" and not both.const)
 
 
-def _random(term: Value) -> bool:
-    return term.kind == "call" and term.name.rpartition(".")[2] in _RANDOM
+def _noisy(value: Value) -> bool:
+    """Whether random numbers are mixed into a tensor; sizes and what embeddings read do not count."""
+    stack, seen = [value], set()
+    while stack:
+        term = stack.pop()
+        if id(term) in seen:
+            continue
+        seen.add(id(term))
+        if term.kind == "call" and term.name.rpartition(".")[2] in _RANDOM:
+            return True
+        sizes = term.kind == "call" and term.name in (".size", "len", "torch.arange", "torch.zeros", "torch.ones")
+        if sizes or (term.kind == "apply" and term.base is not None and term.base.name == "torch.nn.Embedding"):
+            continue
+        stack.extend(term.items)
+        if term.base is not None:
+            stack.append(term.base)
+        if term.kind in ("call", "apply"):
+            stack.extend(term.arguments)
+    return False
 
 
 _TOKEN_LOSSES = ("torch.nn.functional.cross_entropy", "torch.nn.functional.nll_loss")
