@@ -1,0 +1,42 @@
+"""Options and shared state of the tests."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+
+CASES = pytest.StashKey[dict[str, int]]()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--accept", action="store_true", help="write the snapshots instead of comparing them")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "evidence: runs the experiment behind a rule with torch")
+    config.stash[CASES] = {}
+
+
+@pytest.fixture
+def accept(request: pytest.FixtureRequest) -> bool:
+    """Whether snapshots are written instead of compared."""
+    return bool(request.config.getoption("--accept"))
+
+
+@pytest.fixture
+def case_counts(request: pytest.FixtureRequest) -> dict[str, int]:
+    """Counts of marks in the hard cases, shown after the run."""
+    return request.config.stash[CASES]
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    counts = config.stash.get(CASES, {})
+    if counts:
+        terminalreporter.write_line(
+            f"hard cases: {counts.get('files', 0)} files, {counts.get('', 0)} findings as expected, "
+            f"{counts.get('?', 0)} not seen yet, {counts.get('!', 0)} wrong so far"
+        )
