@@ -1,10 +1,10 @@
 """The result of an out-of-place tensor operation is thrown away.
 
-`scores.masked_fill(mask, value)`, `x.clamp(0, 1)`, `batch.to(device)` and `F.normalize(x)` return a new tensor and leave
-their receiver as it was. Written as a statement they cost a kernel and do nothing: the mask is not applied, the batch
-stays on the CPU, the loss is not detached. In the experiment below a causal attention whose mask is discarded puts
-half of its weight on the future. `torch.compile(model)` and `DistributedDataParallel(model)` are the same mistake
-with a module: they return the wrapped module, the old name stays unwrapped.
+`scores.masked_fill(mask, value)`, `x.clamp(0, 1)`, `batch.to(device)` and `F.normalize(x)` return a new tensor and
+leave their receiver as it was. Written as a statement they cost a kernel and do nothing: the mask is not applied, the
+batch stays on the CPU, the loss is not detached. In the experiment below a causal attention whose mask is discarded
+puts half of its weight on the future. `torch.compile(model)` and `DistributedDataParallel(model)` are the same
+mistake with a module: they return the wrapped module, the old name stays unwrapped.
 
 ```py bad
 import math
@@ -141,9 +141,10 @@ def build() -> nn.Module:
 
 ## When it is fine
 
-A module's `to`, `cuda`, `half`, `float` and `requires_grad_` act in place, as do all tensor methods whose name ends in an
-underscore; a tokenizer's batch has an in-place `to` too. The last line of a notebook cell displays its value. A call
-whose only purpose is that it may raise (a shape check by `view` inside `try`, or under `pytest.raises`) is left alone.
+A module's `to`, `cuda`, `half`, `float` and `requires_grad_` act in place, as do all tensor methods whose name ends
+in an underscore; a tokenizer's batch has an in-place `to` too. The last line of a notebook cell displays its value. A
+call whose only purpose is that it may raise (a shape check by `view` inside `try`, or under `pytest.raises`) is left
+alone.
 
 ## Not seen
 
@@ -159,12 +160,104 @@ Unsafe: the operation takes effect for the first time, so everything computed af
 - https://docs.pytorch.org/docs/stable/generated/torch.nn.Module.html#torch.nn.Module.to
 """
 
-from torchlint.api import Category, Evidence, Findings, Measured, Module, rule
+import ast
+
+from torchlint.api import (
+    Category,
+    Evidence,
+    Findings,
+    Fix,
+    Frame,
+    Measured,
+    Module,
+    Value,
+    dotted,
+    finding,
+    is_tensor,
+    replace,
+    roles,
+    rule,
+    torch_api,
+)
 
 
 @rule("TL410", "discarded-tensor-result", Category.CORRECTNESS, since="0.1")
 def check(module: Module) -> Findings:
-    yield from ()
+    for node, frame in module.discarded():
+        if not isinstance(node, ast.Call) or _on_purpose(module, node, frame):
+            continue
+        value = frame.value(node)
+        wraps = value.node is node and (value.name in roles.WRAPPERS or value.name == "torch.compile")
+        kept = _wrapped(node) if wraps else _operand(node, value, frame)
+        if kept is None:
+            continue
+        text = module.code(kept)
+        if wraps:
+            message = f"`{module.code(node.func)}({text})` returns the wrapped module, which is thrown away"
+        else:
+            message = (
+                f"`{module.code(node.func)}(...)` returns a new tensor, which is thrown away; `{text}` stays as it was"
+            )
+        yield finding(module.place(node), message, fix=_assignment(module, node, text) if _is_place(kept) else None)
+
+
+def _wrapped(node: ast.Call) -> ast.expr | None:
+    return node.args[0] if node.args else None
+
+
+def _operand(node: ast.Call, value: Value, frame: Frame) -> ast.expr | None:
+    """The tensor that an out-of-place operation leaves as it was; `None` if this is no such operation."""
+    if value.kind != "call" or any(keyword.arg in ("out", "inplace", None) for keyword in node.keywords):
+        return None
+    owner, _, name = value.name.rpartition(".")
+    if not owner and isinstance(node.func, ast.Attribute) and name in torch_api.pure_tensor_methods():
+        return node.func.value if value.base is not None and is_tensor(value.base) else None
+    plain = owner == "torch" and name in torch_api.pure_tensor_methods()
+    if not plain and value.name not in _FUNCTIONS:
+        return None
+    return node.args[0] if node.args and is_tensor(frame.value(node.args[0])) else None
+
+
+_FUNCTIONS = frozenset(
+    f"torch.nn.functional.{name}"
+    for name in ("normalize", "pad", "softmax", "log_softmax", "interpolate", "one_hot", "sigmoid", "tanh")
+)
+_CLOCKS = frozenset({"perf_counter", "time", "monotonic", "synchronize", "do_bench", "timeit", "Timer", "process_time"})
+_RAISING = frozenset({"raises", "assertRaises", "assertRaisesRegex", "assert_raises", "suppress", "warns"})
+
+
+def _on_purpose(module: Module, node: ast.Call, frame: Frame) -> bool:
+    """Whether the call is there for what it raises or how long it takes, or shows its value in a notebook."""
+    function = frame.function
+    if function is None and module.path.endswith(".ipynb"):
+        return True
+    if function is not None and (function.name.startswith("test") or not function.words.isdisjoint(_CLOCKS)):
+        return True
+    current = module.parent(node)
+    while current is not None and not isinstance(current, ast.FunctionDef | ast.AsyncFunctionDef):
+        if isinstance(current, ast.Try) and current.handlers:
+            return True
+        if isinstance(current, ast.With) and any(_called(item.context_expr) in _RAISING for item in current.items):
+            return True
+        current = module.parent(current)
+    return False
+
+
+def _called(node: ast.expr) -> str:
+    text = dotted(node.func) if isinstance(node, ast.Call) else None
+    return text.rpartition(".")[2] if text else ""
+
+
+def _is_place(node: ast.expr) -> bool:
+    return isinstance(node, ast.Name) or (isinstance(node, ast.Attribute) and dotted(node) is not None)
+
+
+def _assignment(module: Module, node: ast.Call, text: str) -> Fix | None:
+    statement, written = module.statement(node), ast.get_source_segment(module.text, node)
+    if statement is None or written is None:
+        return None
+    title = f"Assign the result to `{text}`, which changes what is computed from it"
+    return Fix.unsafe(title, replace(statement, f"{text} = {written}"))
 
 
 def evidence() -> Evidence:

@@ -107,12 +107,71 @@ Unsafe: the method runs for the first time, so training or evaluation changes fr
 - https://docs.pytorch.org/docs/stable/generated/torch.nn.Module.html#torch.nn.Module.eval
 """
 
-from torchlint.api import Category, Evidence, Findings, Measured, Module, rule
+import ast
+
+from torchlint.api import (
+    Category,
+    Evidence,
+    Findings,
+    Fix,
+    Measured,
+    Module,
+    Value,
+    append_call,
+    finding,
+    is_module,
+    is_optimizer,
+    is_scaler,
+    is_scheduler,
+    is_tensor,
+    rule,
+    value_class,
+)
+
+_METHODS = {
+    "module": frozenset({"train", "eval", "zero_grad", "cuda", "cpu", "half", "double"}),
+    "optimizer": frozenset({"step", "zero_grad"}),
+    "scheduler": frozenset({"step"}),
+    "gradient scaler": frozenset({"update"}),
+    "loss": frozenset({"backward"}),
+}
+_ANY = frozenset[str]().union(*_METHODS.values())
 
 
 @rule("TL411", "method-not-called", Category.CORRECTNESS, since="0.1")
 def check(module: Module) -> Findings:
-    yield from ()
+    for node, frame in module.discarded():
+        if not isinstance(node, ast.Attribute) or node.attr not in _ANY:
+            continue
+        if frame.function is None and module.path.endswith(".ipynb"):
+            continue
+        role = _role(frame.value(node.value))
+        if role is None or node.attr not in _METHODS[role]:
+            continue
+        text = module.code(node)
+        yield finding(
+            module.place(node),
+            f"`{text}` is named and not called, so the {role} does nothing here",
+            fix=Fix.unsafe(f"Call `{text}()`, which takes effect for the first time", append_call(node)),
+        )
+
+
+def _role(value: Value) -> str | None:
+    if is_optimizer(value):
+        return "optimizer"
+    if is_scheduler(value):
+        return "scheduler"
+    if is_scaler(value):
+        return "gradient scaler"
+    if is_module(value) and value.kind == "instance":
+        return None if value.target is not None and _redefines(value) else "module"
+    return "loss" if is_tensor(value) else None
+
+
+def _redefines(value: Value) -> bool:
+    """Whether a class makes properties or attributes of the methods in question."""
+    model = value_class(value)
+    return any(model.stores(name) or model.method(name) is not None for name in _METHODS["module"])
 
 
 def evidence() -> Evidence:

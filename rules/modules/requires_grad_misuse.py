@@ -161,12 +161,86 @@ Unsafe: the parameters really are frozen (or unfrozen), so training changes.
 - https://docs.pytorch.org/docs/stable/notes/autograd.html#setting-requires-grad
 """
 
-from torchlint.api import Category, Evidence, Findings, Measured, Module, rule
+import ast
+
+from torchlint.api import (
+    Category,
+    Evidence,
+    Findings,
+    Fix,
+    Measured,
+    Module,
+    Value,
+    finding,
+    is_module,
+    is_tensor,
+    rename_attribute,
+    replace,
+    rule,
+    value_class,
+)
 
 
 @rule("TL412", "requires-grad-misuse", Category.CORRECTNESS, since="0.1")
 def check(module: Module) -> Findings:
-    yield from ()
+    for name in module.source.stored:
+        misspelled = _is_near_miss(name)
+        if name != "requires_grad" and not misspelled:
+            continue
+        for node, frame in module.stores(name):
+            owner = frame.value(node.value)
+            tensor, part = is_tensor(owner), _is_module(owner)
+            if (not tensor or not misspelled) and not part:
+                continue
+            text = module.code(node.value)
+            if misspelled:
+                message = f"`{text}.{name}` is a new attribute, `requires_grad` stays as it was"
+            else:
+                message = f"`{text}` is a module, on which `requires_grad` is a plain attribute that nothing reads"
+            yield finding(module.place(node), message, fix=_fix(module, node, owner))
+
+
+def _fix(module: Module, node: ast.Attribute, owner: Value) -> Fix | None:
+    statement = module.statement(node)
+    if not isinstance(statement, ast.Assign) or len(statement.targets) != 1:
+        return None
+    title = f"Set `requires_grad` of `{module.code(node.value)}`, which changes what is trained"
+    if is_tensor(owner):
+        return Fix.unsafe(title, rename_attribute(node, "requires_grad"))
+    call = f"{module.code(node.value)}.requires_grad_({module.code(statement.value)})"
+    return Fix.unsafe(title, replace(statement, call))
+
+
+def _is_module(value: Value) -> bool:
+    """Whether a value is a module whose class does not give `requires_grad` a meaning of its own."""
+    if value.kind == "union":
+        return all(_is_module(option) for option in value.items)
+    if value.kind == "element" and value.base is not None:
+        owner = value.base.method("children", "modules")
+        return owner is not None and is_module(owner) is not False
+    if value.kind == "item" and value.base is not None and value.base.kind == "element":
+        pairs = value.base.base
+        index = value.items[0]
+        return index.const == 1 and pairs is not None and pairs.method("named_children", "named_modules") is not None
+    if is_module(value) is not True:
+        return False
+    if value.kind != "instance" or value.target is None:
+        return True
+    model = value_class(value)
+    return not model.stores("requires_grad") and model.class_attribute("requires_grad") is None
+
+
+def _is_near_miss(name: str) -> bool:
+    """Whether a name is one or two slips away from `requires_grad`, and is none of torch's own."""
+    meant = "requires_grad"
+    if name == meant or abs(len(name) - len(meant)) > 2 or name[0] != "r" or not name.endswith(("grad", "grads")):
+        return False
+    row = list(range(len(meant) + 1))
+    for i, letter in enumerate(name, 1):
+        before, row[0] = row[0], i
+        for j, other in enumerate(meant, 1):
+            before, row[j] = row[j], min(row[j] + 1, row[j - 1] + 1, before + (letter != other))
+    return row[-1] <= 2
 
 
 def evidence() -> Evidence:
@@ -181,7 +255,7 @@ def evidence() -> Evidence:
         if method:
             backbone.requires_grad_(False)
         else:
-            setattr(backbone, "requires_grad", False)
+            backbone.requires_grad = False
         before = backbone[0].weight.detach().clone()
         optimizer = torch.optim.SGD([*backbone.parameters(), *head.parameters()], lr=0.1)
         functional.cross_entropy(head(backbone(torch.randn(64, 20))), torch.randint(0, 5, (64,))).backward()

@@ -3,6 +3,7 @@
 Start at `Module`. Its words, from the syntax upwards:
 
 - `module.calls(...)`, `module.references(...)`: calls and names by canonical name, resolved on demand
+- `module.discarded()`, `module.stores(name)`: statements whose value nobody keeps, and assignments to attributes
 - `module.value(node)`: what an expression can be (`values.Value`, a symbolic term; `UNKNOWN` is a value too)
 - `module.classes`, `module.nn_modules`: classes with bases, attributes and methods across files (`classes.ClassModel`)
 - `module.traces`: for each function (and the module body) what can happen from there on, with calls of project
@@ -233,6 +234,16 @@ class Module:
                 return names.pop() + dot + rest
             scope = scope.parent
         return text if self.source.scope.stars else None
+
+    def discarded(self) -> Iterator[tuple[ast.Call | ast.Attribute, Frame]]:
+        """The statements that consist of a call or an attribute alone, whose value nobody keeps, with their frames."""
+        for node, function in self.source.discarded:
+            yield node, self.frame(function)
+
+    def stores(self, name: str) -> Iterator[tuple[ast.Attribute, Frame]]:
+        """The attributes of this name that are assigned anywhere in the file (`x.name = ...`), with their frames."""
+        for node, function in self.source.stored.get(name, ()):
+            yield node, self.frame(function)
 
     # classes
 

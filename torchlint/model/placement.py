@@ -1,7 +1,6 @@
-"""Tensors and the devices they lie on, as far as the code tells: what is a tensor, what was made on the CPU, what was moved.
+"""Tensors and the devices they lie on, as far as the code tells: what is a tensor, where it was made, what was moved.
 
-All answers are worked out from the term of a value (`torchlint.model.values`). `None` means that it cannot be told; names
-are never the only reason for an answer.
+All answers are worked out from the term of a value (`torchlint.model.values`). `None` means that it cannot be told.
 """
 
 from __future__ import annotations
@@ -107,12 +106,8 @@ class _Tensors:
             if value.name in ("Is", "IsNot", "In", "NotIn"):
                 return False
             answers = [self.of(item) for item in value.items]
-            if True in answers:
-                return (
-                    True
-                    if all(a is not None or _is_number(i) for a, i in zip(answers, value.items, strict=True))
-                    else None
-                )
+            if answers[0] or (True in answers and _is_number(value.items[0])):
+                return True
             return False if all(answer is False for answer in answers) else None
         if kind == "unary":
             return False if value.name == "Not" else self.of(value.items[0])
@@ -121,7 +116,11 @@ class _Tensors:
         if kind == "item" and value.base is not None:
             return self._item(value)
         if kind == "element" and value.base is not None:
-            return True if not value.name and self.of(value.base) else None
+            return (
+                True
+                if not value.name and (self.of(value.base) or _listed(value.base, "parameters", "buffers"))
+                else None
+            )
         if kind == "apply":
             return self._applied(value)
         if kind == "call":
@@ -137,6 +136,8 @@ class _Tensors:
         assert base is not None
         if self.of(base):
             return True
+        if base.kind == "element" and base.base is not None and value.items[0].const == 1:
+            return _listed(base.base, "named_parameters", "named_buffers") or None
         last = base.name.rpartition(".")[2]
         if base.kind == "call" and last in _SEVERAL and (base.name.startswith("torch.") or self._on_tensor(base)):
             return True
@@ -184,7 +185,15 @@ class _Tensors:
         return None
 
 
+def _listed(value: Value, *methods: str) -> bool:
+    """Whether this is what one of a module's methods (without dot) lists."""
+    owner = value.method(*methods)
+    return owner is not None and is_module(owner) is not False
+
+
 def _is_number(value: Value) -> bool:
+    if value.kind == "call":
+        return value.name in ("len", "int", "float") or value.name.startswith("math.")
     return value.kind == "const" and isinstance(value.const, int | float)
 
 
@@ -213,7 +222,7 @@ def _in_tensor_batch(value: Value) -> bool:
 
 
 def is_device(value: Value) -> bool | None:
-    """Whether a value names a device: a literal, `torch.device(...)`, an attribute called `device`, an annotated parameter."""
+    """Whether a value names a device: a literal, `torch.device(...)`, an attribute or a parameter called `device`."""
     answers = {_is_device(option) for option in value.options}
     return answers.pop() if len(answers) == 1 else None
 
@@ -269,7 +278,7 @@ class Move:
 
 
 def move_of(value: Value) -> Move | None:
-    """The move that a call value is: `.to(device)`, `.cuda()`; `None` for a change of dtype, a move to the CPU, or anything else."""
+    """The move that a call is: `.to(device)`, `.cuda()`; `None` for a cast, a move to the CPU, or anything else."""
     call = value.node
     if value.kind != "call" or value.base is None or value.frame is None or not isinstance(call, ast.Call):
         return None
@@ -294,9 +303,9 @@ def move_of(value: Value) -> Move | None:
 
 
 def made_on_cpu(value: Value) -> bool | None:
-    """Whether a tensor certainly was made on the CPU and has not been moved since: a factory without `device`, or what
+    """Whether a tensor certainly was made on the CPU and not moved since.
 
-    views, casts and arithmetic make of such tensors.
+    That is what a factory without `device` gives, and what views, casts and arithmetic make of such tensors.
     """
     answers = {_made_on_cpu(option, 0) for option in value.options}
     return answers.pop() if len(answers) == 1 else None
@@ -304,9 +313,9 @@ def made_on_cpu(value: Value) -> bool | None:
 
 _KEEPS_DEVICE = frozenset(
     {
-        "view", "reshape", "unsqueeze", "squeeze", "float", "long", "half", "double", "bool", "int", "bfloat16", "expand",
-        "repeat", "transpose", "permute", "t", "contiguous", "flatten", "type", "detach", "clone", "exp", "log", "sqrt",
-        "triu", "tril", "sum", "mean", "flip", "abs", "neg", "tile",
+        "view", "reshape", "unsqueeze", "squeeze", "float", "long", "half", "double", "bool", "int", "bfloat16",
+        "expand", "repeat", "transpose", "permute", "t", "contiguous", "flatten", "type", "detach",
+        "clone", "exp", "log", "sqrt", "triu", "tril", "sum", "mean", "flip", "abs", "neg", "tile",
     }
 )  # fmt: skip
 
@@ -339,7 +348,7 @@ def _made_on_cpu(value: Value, depth: int) -> bool | None:
 
 
 def on_device(value: Value) -> bool | None:
-    """Whether a tensor certainly was computed from something that the code moved to a device other than a literal CPU."""
+    """Whether a tensor certainly was computed from something that the code moved to a device (no literal CPU)."""
     return True if _OnDevice().of(value) else None
 
 

@@ -491,7 +491,7 @@ class _Lowering:
 
     def on_expression(self, node: ast.Expr) -> None:
         if node.value.__class__ is ast.Call or node.value.__class__ is ast.Attribute:
-            self.source.discarded.append((node.value, self.function))  # type: ignore[arg-type]
+            self.source.discarded.append((node.value, self.function))
         self.visit(node.value)
 
     def on_return(self, node: ast.Return) -> None:
