@@ -16,6 +16,5 @@ class Config:
     batch_size: int = 64
     epochs: int = 6
     lr: float = 1e-3
-    workers: int = 2
     seed: int = 0
     device: str = "cuda" if torch.cuda.is_available() else "cpu"

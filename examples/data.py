@@ -37,6 +37,6 @@ def make_loaders(config: Config) -> tuple[DataLoader, DataLoader]:
     train = Headlines(config, 2048, seed=config.seed, dropout=0.1)
     held_out = Headlines(config, 512, seed=config.seed + 1)
     return (
-        DataLoader(train, batch_size=config.batch_size, shuffle=True, num_workers=config.workers, drop_last=True),
-        DataLoader(held_out, batch_size=config.batch_size, num_workers=config.workers),
+        DataLoader(train, batch_size=config.batch_size, shuffle=True, num_workers=2, drop_last=True),
+        DataLoader(held_out, batch_size=config.batch_size, num_workers=2),
     )

@@ -137,7 +137,8 @@ class _Tensors:
         if self.of(base):
             return True
         if base.kind == "element" and base.base is not None and value.items[0].const == 1:
-            return _listed(base.base, "named_parameters", "named_buffers") or None
+            if _listed(base.base, "named_parameters", "named_buffers"):
+                return True
         last = base.name.rpartition(".")[2]
         if base.kind == "call" and last in _SEVERAL and (base.name.startswith("torch.") or self._on_tensor(base)):
             return True
