@@ -1,4 +1,4 @@
-"""The code uses a name or keyword that torch has deprecated: it warns today and will be gone.
+"""The code uses a name or keyword that torch has deprecated: it warns now and will be gone.
 
 `torch.cuda.amp`, numbers in front of tensors (`p.add_(-lr, grad)`), `reduction` spelled as `size_average`, initialisers
 without their underscore: all still work in torch 2.13, and print a warning that a training log swallows. Where the
@@ -194,12 +194,215 @@ random state behave inside the checkpoint.
 
 from __future__ import annotations
 
-from torchlint.api import Category, Evidence, Findings, Measured, Module, rule
+import ast
+from collections.abc import Iterator
+
+from torchlint.api import (
+    Call,
+    Category,
+    Evidence,
+    Finding,
+    Findings,
+    Fix,
+    Measured,
+    Module,
+    Use,
+    add_argument,
+    append_call,
+    ensure_import,
+    finding,
+    guarded,
+    is_tensor,
+    reaches,
+    remove_argument,
+    remove_keyword,
+    rename,
+    rename_attribute,
+    rename_keyword,
+    replace,
+    roles,
+    rule,
+    set_keyword,
+    starts_at,
+    torch_api,
+    uses,
+)
+
+Entry = torch_api.Deprecated
+Fixes = Fix | None
+
+LOSSES = (*roles.CRITERIA, *roles.LOSS_FUNCTIONS)
+VALUES = ("autocast", "GradScaler", "reduce_op", "torch.has_", "th.has_")  # names that are used without a call
 
 
 @rule("TL902", "deprecated-torch-api", Category.SUSPICIOUS, since="0.1", options={"documented": False})
 def check(module: Module) -> Findings:
-    yield from ()
+    statuses = ("deprecated", "documented") if module.option("documented") else ("deprecated",)
+    table = {name: entry for name, entry in torch_api.with_status(*statuses).items() if _concerns(module, entry)}
+    told: set[str] = set()
+    for use in uses(module, table, uncalled=VALUES):
+        entry = table[use.name]
+        if guarded(module, use.node) or (not entry.edit and use.name in told):
+            continue
+        told.add(use.name)
+        yield _finding(module, use.node, f"`{module.code(use.node)}` is", entry, _symbol_fix(module, use, entry))
+    yield from _methods(module, table)
+    yield from _keywords(module)
+    yield from _missing(module)
+    yield from _scalar_first(module)
+
+
+def _concerns(module: Module, entry: Entry) -> bool:
+    """Whether some torch that the project allows warns, and every one of them has the successor."""
+    return (
+        reaches(module, entry.since) and starts_at(module, entry.new_since if entry.edit else entry.since) is not False
+    )
+
+
+def _methods(module: Module, table: dict[str, Entry]) -> Iterator[Finding]:
+    methods = {name.rpartition(".")[2]: entry for name, entry in table.items() if ".Tensor." in name}
+    for call in module.calls(*(f".{method}" for method in methods)):
+        if is_tensor(call.receiver) and not guarded(module, call.node):
+            entry = methods[getattr(call.node.func, "attr", "")]
+            yield _finding(module, call.node, f"`{module.code(call.node.func)}` is", entry, None)
+
+
+def _keywords(module: Module) -> Iterator[Finding]:
+    for keyword, entry in torch_api.keywords_with_status("deprecated").items():
+        if not _concerns(module, entry):
+            continue
+        for call in module.calls(*(LOSSES if entry.on == "loss" else (entry.on,))):
+            names = [item.arg for item in call.node.keywords]
+            if keyword not in names or (keyword == "reduce" and "size_average" in names) or guarded(module, call.node):
+                continue
+            what = f"`{keyword}=` of `{module.code(call.node.func)}` is"
+            yield _finding(module, call.node, what, entry, _keyword_fix(call, keyword, entry))
+
+
+def _missing(module: Module) -> Iterator[Finding]:
+    table = {name: entry for name, entry in torch_api.missing_keywords().items() if _concerns(module, entry)}
+    for call in module.calls(*table):
+        entry = table.get(call.value.name)
+        if entry is None or _may_pass(call, entry) or guarded(module, call.node):
+            continue
+        what = f"`{module.code(call.node.func)}` without `{entry.keyword}=` is"
+        fix = None
+        if entry.edit == "add":
+            verbs = [set_keyword(call.node, name, code) for name, code in entry.add]
+            fix = Fix.safe(f"Spell out {entry.keyword}=, whose default this is", *verbs)
+        yield _finding(module, call.node, what, entry, fix)
+
+
+def _scalar_first(module: Module) -> Iterator[Finding]:
+    for method, entry in torch_api.scalar_first_methods().items():
+        for call in module.calls(f".{method}_", f".{method}"):
+            node = call.node
+            if len(node.args) != entry.arity or node.keywords or any(isinstance(a, ast.Starred) for a in node.args):
+                continue
+            tensor = is_tensor(call.receiver)
+            if tensor is False or (tensor is None and not module.code(node.func).endswith("_")):
+                continue
+            if _is_number(call) and not guarded(module, node):
+                verbs = remove_argument(node, node.args[0]), set_keyword(node, entry.keyword, module.code(node.args[0]))
+                fix = Fix.safe(f"Pass the number as {entry.keyword}=", *verbs)
+                what = f"the number in front in `{module.code(node.func)}(...)` is"
+                yield _finding(module, node, what, entry, fix)
+
+
+def _is_number(call: Call) -> bool:
+    """Whether the first argument is not a tensor, as far as the code tells, and the second may be one."""
+    first, second = call.argument(0), call.argument(1)
+    return first is not None and second is not None and is_tensor(first) is not True and second.kind != "const"
+
+
+def _may_pass(call: Call, entry: Entry) -> bool:
+    found = torch_api.signatures(entry.name)
+    names = [parameter.name for parameter in found[0].positional] if found else []
+    position = names.index(entry.keyword) if entry.keyword in names else None
+    if any(item.arg in (entry.keyword, None) for item in call.node.keywords):
+        return True
+    if position is None:
+        return False
+    return len(call.node.args) > position or any(isinstance(arg, ast.Starred) for arg in call.node.args)
+
+
+def _finding(module: Module, node: ast.AST, what: str, entry: Entry, fix: Fixes) -> Finding:
+    status = "obsolete" if entry.status == "documented" else "deprecated"
+    successor = f"; its successor is `{entry.new}`" if "." in entry.new else ""
+    note = f" ({entry.note})" if entry.note else ""
+    return finding(module.place(node), f"{what} {status} since torch {entry.since}{successor}{note}", fix=fix)
+
+
+def _symbol_fix(module: Module, use: Use, entry: Entry) -> Fixes:
+    node, call, title = use.node, use.call, f"Replace by {entry.new}"
+    imported = ensure_import(entry.new.partition(".")[0])
+    named = rename(node, entry.new)
+    owner, _, last = entry.new.rpartition(".")
+    if isinstance(node, ast.Attribute) and use.written == entry.name and entry.name.rpartition(".")[0] == owner:
+        named = rename_attribute(node, last)
+    if use.written != entry.name and use.written.startswith(entry.name):  # a member of what is deprecated
+        named = rename(node, entry.new + use.written[len(entry.name) :])
+        return Fix.safe(title, named, imported) if entry.edit == "rename" else None
+    if entry.edit == "call" and call is None:
+        return Fix.safe(title, rename(node, entry.new), append_call(node), imported)
+    if entry.edit == "device-keyword" and (call is not None or use.decorates):
+        keyword = f'device_type="{entry.device}"'
+        if call is None:
+            return Fix.safe(title, replace(node, f"{entry.new}({keyword})"), imported)
+        return Fix.safe(title, named, set_keyword(call, "device_type", f'"{entry.device}"'), imported)
+    if call is None:
+        plain = entry.edit == "rename" and not entry.add and entry.arguments is None
+        return Fix.safe(title, named, imported) if plain else None
+    keywords = {item.arg for item in call.keywords}
+    starred = any(isinstance(arg, ast.Starred) for arg in call.args)
+    if entry.edit == "rename":
+        if entry.arguments is not None and (len(call.args) > entry.arguments or keywords & {*entry.unless_edit, None}):
+            return None
+        if keywords & {name for name, _ in entry.add} or (entry.add and None in keywords):
+            return None
+        return Fix.safe(title, named, *(set_keyword(call, name, code) for name, code in entry.add), imported)
+    if entry.edit == "list" and not starred and not call.keywords:
+        operands = ", ".join(module.code(arg) for arg in call.args)
+        return Fix.safe(title, replace(call, f"{entry.new}([{operands}])"), imported)
+    if entry.edit == "device" and not starred:
+        return _with_device(module, call, named, imported, entry)
+    return None
+
+
+def _with_device(module: Module, call: ast.Call, named: object, imported: object, entry: Entry) -> Fixes:
+    title = f"Replace by {entry.new} with the device"
+    if not call.args:
+        return Fix.safe(title, named, add_argument(call, f'"{entry.device}"'), imported)
+    if len(call.args) > len(entry.positional) > 0:
+        return None
+    given = [module.code(arg) for arg in call.args]
+    if entry.positional:
+        given = [f"{name}={code}" for name, code in zip(entry.positional, given, strict=False)]
+    given += [
+        f"{item.arg}={module.code(item.value)}" if item.arg else f"**{module.code(item.value)}"
+        for item in call.keywords
+    ]
+    code = f'{entry.new}("{entry.device}", {", ".join(given)})'
+    return Fix.safe(title, replace(call, code), imported)
+
+
+def _keyword_fix(call: Call, keyword: str, entry: Entry) -> Fixes:
+    node = call.node
+    if entry.edit == "drop":
+        title = f"Drop {keyword}="
+        return Fix.safe(title, remove_keyword(node, keyword)) if entry.safe else None
+    if entry.edit == "keyword":
+        return Fix.safe(f"Call it {entry.new}=", rename_keyword(node, keyword, entry.new))
+    if entry.edit != "reduction":
+        return None
+    given = {item.arg: item.value for item in node.keywords}
+    averaged, reduced = (given.get(name, ast.Constant(True)) for name in ("size_average", "reduce"))
+    if "reduction" in given or not isinstance(averaged, ast.Constant) or not isinstance(reduced, ast.Constant):
+        return None
+    reduction = "none" if reduced.value is False else "sum" if averaged.value is False else "mean"
+    old = [name for name in ("size_average", "reduce") if name in given]
+    verbs = [remove_keyword(node, name) for name in old]
+    return Fix.safe(f'Spell it reduction="{reduction}"', *verbs, set_keyword(node, "reduction", f'"{reduction}"'))
 
 
 def evidence() -> Evidence:
@@ -235,7 +438,7 @@ def evidence() -> Evidence:
     new, new_warnings = train(old=False)
     apart = max((a - b).abs().max().item() for a, b in zip(old, new, strict=True))
     return Evidence(
-        f"Ten steps in both spellings: {old_warnings} warnings against {new_warnings}, and weights that differ by {apart:g}.",
+        f"Ten steps in both spellings: {old_warnings} warnings against {new_warnings}, and weights that differ by {apart:g}",
         (
             Measured("warnings", bad=old_warnings, good=new_warnings),
             Measured("difference of the weights", bad=apart, good=0.0),

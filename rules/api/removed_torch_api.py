@@ -48,20 +48,6 @@ def fit(model: nn.Module, loader, epochs: int):
 ```
 
 ```py bad
-import torch
-from torch._six import string_classes  # TL901
-
-
-def whiten(features: torch.Tensor) -> torch.Tensor:
-    values, vectors = torch.symeig(features.T @ features, eigenvectors=True)  # TL901
-    return features @ vectors / values.sqrt()
-
-
-def label(key) -> str:
-    return key if isinstance(key, string_classes) else str(key)
-```
-
-```py bad
 import torch as th
 
 
@@ -77,6 +63,20 @@ import torch as th
 def reproducible(seed: int) -> None:
     th.manual_seed(seed)
     th.use_deterministic_algorithms(True)
+```
+
+```py bad
+import torch
+from torch._six import string_classes  # TL901
+
+
+def whiten(features: torch.Tensor) -> torch.Tensor:
+    values, vectors = torch.symeig(features.T @ features, eigenvectors=True)  # TL901
+    return features @ vectors / values.sqrt()
+
+
+def label(key) -> str:
+    return key if isinstance(key, string_classes) else str(key)
 ```
 
 ```py good
@@ -265,7 +265,7 @@ def _entry(removed: dict[str, Entry], name: str) -> Entry | None:
 def _renamed(module: Module, node: ast.expr, entry: Entry) -> Fix | None:
     if entry.edit != "rename" or starts_at(module, entry.new_since) is False:
         return None
-    verbs = rename(node, entry.new), ensure_import("torch")
+    verbs = rename(node, entry.new), ensure_import(entry.new.partition(".")[0])
     title = f"Replace by {entry.new}"
     return Fix.safe(title, *verbs) if entry.safe else Fix.unsafe(f"{title}, whose result has another form", *verbs)
 
@@ -309,7 +309,7 @@ def evidence() -> Evidence:
         call("optim.lr_scheduler.StepLR", optimizer, 1),
     ]
     return Evidence(
-        f"On torch {torch.__version__.split('+')[0]} {sum(old)} of {len(old)} removed names raise when they are called.",
+        f"On torch {torch.__version__.split('+')[0]} {sum(old)} of {len(old)} removed names raise when they are called",
         (Measured("calls that raise", bad=sum(old), good=sum(new)),),
         holds=sum(old) == len(old) and not any(new),
     )

@@ -173,7 +173,7 @@ def evidence() -> Evidence:
     bad, good = executed(weights_only=False), executed(weights_only=True)
     return Evidence(
         f"Loading with weights_only=False {'ran' if bad else 'did not run'} the code in the file, with True it "
-        f"{'ran' if good else 'was refused'}.",
+        f"{'ran' if good else 'was refused'}",
         (Measured("payloads executed", bad=bad, good=good),),
         holds=bad and not good,
     )

@@ -1,4 +1,4 @@
-"""An operation has no deterministic CUDA implementation: two runs with one seed part ways, or the step raises.
+"""The operation is not deterministic on CUDA: equal seeds give other runs, or the step raises.
 
 Some kernels add in whatever order their threads finish. Under `torch.use_deterministic_algorithms(True)` such an operation
 raises, often only in the backward pass of the first step on a GPU; with `warn_only=True` it warns and the run is not
@@ -231,7 +231,7 @@ def evidence() -> Evidence:
         torch.utils.deterministic.fill_uninitialized_memory = fill
     return Evidence(
         f"{sum(bad)} of {len(bad)} operations reach a kernel that deterministic mode refuses on CUDA, "
-        f"{sum(good)} of their alternatives do.",
+        f"{sum(good)} of their alternatives do",
         (Measured("refused kernels", bad=sum(bad), good=sum(good)),),
         holds=all(bad) and not any(good),
     )
