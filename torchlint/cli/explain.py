@@ -146,6 +146,13 @@ def _record(rule: Rule, precision: dict[str, dict[str, object]]) -> dict[str, ob
 
 
 def _prove(rule: Rule, style: Style) -> int:
-    from torchlint.witness import prove
+    from torchlint.witness import NoEvidence, NoTorch, prove, shown
 
-    return prove(rule)
+    try:
+        proof = prove(rule)
+    except (NoEvidence, NoTorch) as reason:
+        sys.stderr.write(f"torchlint: {reason}\n")
+        return 2
+    encoding = (sys.stdout.encoding or "ascii").lower().replace("-", "")
+    sys.stdout.write(shown(proof, style, ascii_only=not encoding.startswith("utf")))
+    return 0 if proof.evidence.holds else 1
