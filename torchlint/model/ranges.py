@@ -14,7 +14,7 @@ from torchlint.model.tensors import first_input
 from torchlint.model.values import UNKNOWN, Value
 from torchlint.torch_api import roles
 
-_DEEPEST = 60
+_MOST = 150  # terms looked at for one answer
 _ELEMENT = {"prob": "prob01", "logprob": "logprob01"}
 _NOISE = frozenset(f"torch.nn.{name}" for name in ("Dropout", "Dropout1d", "Dropout2d", "Dropout3d"))
 _BOUNDS = frozenset({".clamp", ".clip", ".clamp_min", "torch.clamp", "torch.clip", "torch.clamp_min"})
@@ -30,54 +30,64 @@ class Range(NamedTuple):
 
 def range_of(value: Value) -> Range | None:
     """The range of a tensor value; `None` if it is not known or differs between branches."""
-    return _range(value, _DEEPEST)
+    return _range(value, {})
 
 
-def _range(value: Value, depth: int) -> Range | None:
-    if depth <= 0:
+_Known = dict[int, "Range | None"]
+
+
+def _range(value: Value, known: _Known) -> Range | None:
+    key = id(value)
+    if key in known:
+        return known[key]
+    if len(known) > _MOST:
         return None
+    known[key] = None
+    known[key] = found = _worked_out(value, known)
+    return found
+
+
+def _worked_out(value: Value, known: _Known) -> Range | None:
     kind = value.kind
     if kind == "union":
-        return _agreed([_range(option, depth - 1) for option in value.items])
+        return _agreed(value.items, known)
     if kind == "apply":
-        return _applied(value, depth)
+        return _applied(value, known)
     if kind == "item" and value.base is not None:
-        return _part(_range(value.base, depth - 1), value.items[0])
+        return _part(_range(value.base, known), value.items[0])
     if kind == "attribute" and value.base is not None and value.name in ("data", "T", "mT"):
-        return _range(value.base, depth - 1)
+        return _range(value.base, known)
     if kind == "call":
         state = roles.RANGE_AFTER.get(value.name)
-        if state is not None:
-            return Range(state, value)
-        return _called(value, depth)
+        return Range(state, value) if state is not None else _called(value, known)
     return None
 
 
-def _called(value: Value, depth: int) -> Range | None:
+def _called(value: Value, known: _Known) -> Range | None:
     name, inner = value.name, _operand(value)
     if name in roles.KEEPS_RANGE:
-        return _range(inner, depth - 1)
+        return _range(inner, known)
     if name in _BOUNDS:
-        before = _range(inner, depth - 1)
+        before = _range(inner, known)
         return before if before is not None and before.state in ("prob", "prob01", "nonneg") else None
     if name in ("torch.log", ".log"):
         if inner.kind == "binary" and inner.name == "Add":
             inner = inner.items[0]
-        before = _range(inner, depth - 1)
+        before = _range(inner, known)
         return Range("logprob", value) if before is not None and before.state == "prob" else None
     if name in _JOINS:
         parts = value.argument(0, "tensors") or UNKNOWN
-        return _agreed([_range(part, depth - 1) for part in parts.items]) if parts.kind in ("list", "tuple") else None
+        return _agreed(parts.items, known) if parts.kind in ("list", "tuple") else None
     return None
 
 
-def _applied(value: Value, depth: int) -> Range | None:
+def _applied(value: Value, known: _Known) -> Range | None:
     layer = value.base
     if layer is None:
         return None
     result = value.result
     if result is not value:
-        return _range(result, depth - 1)
+        return _range(result, known)
     if layer.kind != "instance" or layer.target is not None:
         return None
     state = roles.RANGE_AFTER.get(layer.name)
@@ -85,9 +95,9 @@ def _applied(value: Value, depth: int) -> Range | None:
         return Range(state, value)
     given = first_input(value) or UNKNOWN
     if layer.name in roles.KEEPS_RANGE:
-        return _range(given, depth - 1)
+        return _range(given, known)
     if layer.name in _NOISE:
-        before = _range(given, depth - 1)
+        before = _range(given, known)
         return before if before is not None and before.state == "raw" else None
     return None
 
@@ -107,8 +117,11 @@ def _operand(value: Value) -> Value:
     return value.argument(0, "input") or UNKNOWN
 
 
-def _agreed(ranges: list[Range | None]) -> Range | None:
-    first = ranges[0] if ranges else None
-    if first is None or any(other is None or other.state != first.state for other in ranges):
-        return None
+def _agreed(values: tuple[Value, ...], known: _Known) -> Range | None:
+    first: Range | None = None
+    for value in values:
+        found = _range(value, known)
+        if found is None or (first is not None and found.state != first.state):
+            return None
+        first = first or found
     return first
