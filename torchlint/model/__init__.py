@@ -24,7 +24,7 @@ from torchlint.model.classes import ClassModel
 from torchlint.model.project import Project
 from torchlint.model.syntax import Class, Function, Scope, Source, dotted
 from torchlint.model.tensors import LossCall, loss_call
-from torchlint.model.trace import WORDS, Event, Trace, place_of, worth_following
+from torchlint.model.trace import ROOT_WORDS, Event, Trace, place_of, worth_following
 from torchlint.model.values import UNKNOWN, Frame, Value
 from torchlint.torch_api import canonical, roles
 
@@ -277,7 +277,7 @@ class Module:
             for function in self.source.functions:
                 if isinstance(function.node, ast.Lambda):
                     continue
-                if worth_following(self.project, function):
+                if worth_following(self.project, function, ROOT_WORDS):
                     traces.append(Trace(self.frame(function)))
             self._traces = traces
         return self._traces
@@ -285,7 +285,7 @@ class Module:
     def _body_is_worth_following(self) -> bool:
         for name, calls in self.source.by_name.items():
             if any(scope.function is None for _, scope in calls):
-                if name in WORDS or "loss" in name or "crit" in name:
+                if name in ROOT_WORDS or "loss" in name or "crit" in name:
                     return True
                 for definition in self.source.scope.names.get(name, ()):
                     if definition.kind in ("function", "class", "import"):

@@ -218,14 +218,16 @@ class Flow:
             return
         if cls is ast.Constant:
             return
-        if cls is ast.Attribute or cls is ast.Subscript:
-            path = place(node)
-            if path is not None:
-                found = env.get(path)
-                if found is not None:
-                    self.reaching[id(node)] = found
-            for child in children(node):
-                self._read(child)
+        if cls is ast.Attribute:
+            if self._bases:
+                self._follow(node)
+            self._read(node.value)  # type: ignore[attr-defined]
+            return
+        if cls is ast.Subscript:
+            if self._bases:
+                self._follow(node)
+            self._read(node.value)  # type: ignore[attr-defined]
+            self._read(node.slice)  # type: ignore[attr-defined]
             return
         if cls in _COMPREHENSIONS:
             self._comprehension(node)
@@ -242,6 +244,13 @@ class Flow:
             func = node.func  # type: ignore[attr-defined]
             if func.__class__ is ast.Attribute and func.value.__class__ is ast.Name and func.value.id == self._self:
                 self._may_change(self._self)
+
+    def _follow(self, node: ast.AST) -> None:
+        path = place(node)
+        if path is not None and self._env is not None:
+            found = self._env.get(path)
+            if found is not None:
+                self.reaching[id(node)] = found
 
     def _comprehension(self, node: ast.AST) -> None:
         assert self._env is not None

@@ -341,6 +341,8 @@ class _Lowering:
         else:
             if cls is ast.Attribute:
                 self.source.stored.setdefault(target.attr, []).append((target, self.function))  # type: ignore[attr-defined,arg-type]
+            if cls is ast.Attribute and target.attr == "grad" and self.function is not None:  # type: ignore[attr-defined]
+                self.function.words.add("grad")
             if cls is ast.Attribute and self.function is not None and self.function.cls is not None:
                 base = target.value  # type: ignore[attr-defined]
                 parameters = self.function.node.args.args

@@ -29,10 +29,16 @@ WORDS = frozenset(
         "backward", "manual_backward", "step", "zero_grad", "unscale_", "update", "clip_grad_norm_", "clip_grad_value_",
         "clip_grad_norm", "train", "eval", "set_epoch", "state_dict", "load_state_dict", "no_grad", "inference_mode",
         "set_grad_enabled", "all_reduce", "barrier", "all_gather", "broadcast", "item", "parameters",
-        "add_param_group", "step_update", "save", "DistributedDataParallel", "DDP", "DataLoader", "manual_seed",
+        "add_param_group", "step_update", "save", "DistributedDataParallel", "DDP", "DataLoader", "manual_seed", "grad",
     }
 ).union(name.rpartition(".")[2] for name in (*roles.CRITERIA, *roles.LOSS_FUNCTIONS))  # fmt: skip
-"""Method and function names that make a function worth following."""
+"""Method and function names (and `grad`, when it is assigned) that make a call worth following."""
+
+ROOT_WORDS = WORDS - {
+    "update", "load_state_dict", "item", "parameters", "add_param_group", "step_update", "save", "DataLoader",
+    "manual_seed",
+}  # fmt: skip
+"""Names that make a function the start of a trace of its own."""
 
 
 class Guard:
@@ -631,7 +637,9 @@ class _Builder:
 
     def branch(self, node: ast.If, frame: Frame) -> None:
         self.expression(node.test, frame)
-        known = _main_guard(node.test) or truth(frame.value(node.test))
+        known = _main_guard(node.test)
+        if known is None and _is_simple(node.test):
+            known = truth(frame.value(node.test))
         start = self.frontier
         ends: list[int] = []
         for outcome, body in ((True, node.body), (False, node.orelse)):
@@ -718,19 +726,20 @@ class _Builder:
     # expressions: calls, in the order in which they are made
 
     def expression(self, node: ast.AST, frame: Frame) -> None:
-        cls = node.__class__
-        if cls in (ast.Name, ast.Constant, ast.Lambda, ast.FunctionDef):
+        if node.__class__ in _LEAVES:
             return
-        if cls is ast.Call:
-            for child in children(node):
-                self.expression(child, frame)
-            self.call(node, frame)  # type: ignore[arg-type]
-            return
-        if cls is ast.IfExp:
-            self.conditional(node, frame)  # type: ignore[arg-type]
-            return
-        for child in children(node):
-            self.expression(child, frame)
+        cache = frame.source.models
+        key = ("calls", id(node))
+        calls = cache.get(key)
+        if calls is None:
+            found: list[ast.Call | ast.IfExp] = []
+            _collect(node, found)
+            calls = cache[key] = found
+        for item in calls:
+            if item.__class__ is ast.Call:
+                self.call(item, frame)
+            else:
+                self.conditional(item, frame)
 
     def conditional(self, node: ast.IfExp, frame: Frame) -> None:
         self.expression(node.test, frame)
@@ -787,6 +796,26 @@ class _Builder:
         return True
 
 
+_LEAVES = frozenset({ast.Name, ast.Constant, ast.Lambda, ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef})
+
+
+def _collect(node: ast.AST, found: list[ast.Call | ast.IfExp]) -> None:
+    """The calls of an expression in the order in which they are made; a conditional expression is one item."""
+    cls = node.__class__
+    if cls in _LEAVES:
+        return
+    if cls is ast.Attribute:
+        _collect(node.value, found)  # type: ignore[attr-defined]
+        return
+    if cls is ast.IfExp:
+        found.append(node)  # type: ignore[arg-type]
+        return
+    for child in children(node):
+        _collect(child, found)
+    if cls is ast.Call:
+        found.append(node)  # type: ignore[arg-type]
+
+
 def _callee(value: Value) -> Value:
     """The one thing that is called, a `None` among the possibilities left out."""
     if value.kind == "union":
@@ -806,22 +835,32 @@ def _is_context(value: Value) -> bool:
     )
 
 
+def _is_simple(test: ast.expr) -> bool:
+    """Whether a test is made of few names and constants, so that its value may be known and is cheap to ask for."""
+    if isinstance(test, ast.UnaryOp):
+        return _is_simple(test.operand)
+    if isinstance(test, ast.Compare):
+        return len(test.ops) == 1 and _is_simple(test.left) and _is_simple(test.comparators[0])
+    if isinstance(test, ast.Attribute):
+        return isinstance(test.value, ast.Name)
+    return isinstance(test, ast.Name | ast.Constant)
+
+
 def _main_guard(test: ast.expr) -> bool | None:
     if isinstance(test, ast.Compare) and isinstance(test.left, ast.Name) and test.left.id == "__name__":
         return True
     return None
 
 
-def worth_following(project: Project, function: Function, depth: int = 3) -> bool:
-    """Whether a function, or one that it calls, mentions a word that makes events."""
+def worth_following(project: Project, function: Function, words: frozenset[str] = WORDS, depth: int = 3) -> bool:
+    """Whether a function, or one that it calls, mentions one of the words or anything that sounds like a loss."""
     models = function.source.models
-    known = models.get(-id(function))
+    key = (id(function), id(words))
+    known = models.get(key)
     if known is not None:
         return bool(known)
-    models[-id(function)] = False
-    found = not function.words.isdisjoint(WORDS) or any("loss" in w or "crit" in w for w in function.words)
-    if not found:
-        found = _assigns_grad(function)
+    models[key] = False
+    found = not function.words.isdisjoint(words) or any("loss" in w or "crit" in w for w in function.words)
     if not found and depth:
         frame = project.frame(function.source, function)
         for call in function.calls:
@@ -829,10 +868,10 @@ def worth_following(project: Project, function: Function, depth: int = 3) -> boo
             if name is None or name.partition(".")[0] not in _local_names(function):
                 continue
             callee = frame.value(call.func)
-            if callee.kind == "function" and worth_following(project, callee.target, depth - 1):
+            if callee.kind == "function" and worth_following(project, callee.target, words, depth - 1):
                 found = True
                 break
-    models[-id(function)] = found
+    models[key] = found
     return found
 
 
@@ -841,16 +880,6 @@ def is_stub(function: Function) -> bool:
     return bool(function.body) and all(
         isinstance(s, ast.Pass | ast.Raise) or (isinstance(s, ast.Expr) and isinstance(s.value, ast.Constant))
         for s in function.body
-    )
-
-
-def _assigns_grad(function: Function) -> bool:
-    if ".grad" not in function.source.text:
-        return False
-    return any(
-        isinstance(n, ast.Attribute) and n.attr == "grad" and isinstance(n.ctx, ast.Store)
-        for statement in function.body
-        for n in ast.walk(statement)
     )
 
 

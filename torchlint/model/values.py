@@ -350,6 +350,8 @@ class Frame:
             if name not in scope.outer_names:
                 definitions = scope.names.get(name)
                 if definitions:
+                    if len(definitions) == 1:
+                        return frame.definition(definitions[0])
                     return union([frame.definition(d) for d in definitions])
             if frame.function is None:
                 break
@@ -532,7 +534,10 @@ class Frame:
         func = node.func
         if isinstance(func, ast.Name) and func.id == "super":
             return self._super(node)
-        return union([self._called(option, node) for option in self.value(func).options])
+        callee = self.value(func)
+        if callee.kind != "union":
+            return self._called(callee, node)
+        return union([self._called(option, node) for option in callee.items])
 
     def _called(self, callee: Value, node: ast.Call) -> Value:
         kind = callee.kind
