@@ -16,7 +16,17 @@ from torchlint.fixes.verbs import *  # noqa: F403
 from torchlint.model import UNKNOWN, Call, ClassModel, Event, Frame, LossCall, Module, Reference, Trace, Value, steps
 from torchlint.model.lifecycle import Use, guarded, import_guarded, imports, reaches, starts_at, uses
 from torchlint.model.offsets import Alignment, Stretch, alignment, is_causal_model, stretch_of, token_losses
-from torchlint.model.placement import is_cpu, is_device, is_tensor, made_on_cpu, move_of, on_device
+from torchlint.model.placement import (
+    CONSTANT_FACTORIES,
+    FROM_HOST,
+    RANDOM_FACTORIES,
+    is_cpu,
+    is_device,
+    is_tensor,
+    made_on_cpu,
+    move_of,
+    on_device,
+)
 from torchlint.model.ranges import Range, range_of
 from torchlint.model.shapes import Shape, shape_of
 from torchlint.model.steps import *  # noqa: F403
@@ -28,6 +38,9 @@ from torchlint.rule import Findings, Rule, rule
 from torchlint.torch_api import roles
 
 __all__ = [
+    "CONSTANT_FACTORIES",
+    "FROM_HOST",
+    "RANDOM_FACTORIES",
     "UNKNOWN",
     "Alignment",
     "Call",

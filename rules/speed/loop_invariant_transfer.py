@@ -1,7 +1,7 @@
 """A tensor that never changes is copied to the device again in every step of the loop.
 
-`class_weights.to(device)` inside the batch loop copies the same bytes each time, and a copy from pageable memory makes the
-host wait for it. The experiment counts 100 copies of 4 MB in 100 steps where one would do.
+`class_weights.to(device)` inside the batch loop copies the same bytes each time, and a copy from pageable memory
+makes the host wait for it. The experiment counts 100 copies of 4 MB in 100 steps where one would do.
 
 ```py bad
 import torch
@@ -106,9 +106,9 @@ def train(model: nn.Module, loader, teacher: torch.Tensor, device: torch.device)
 
 ## When it is fine
 
-What the loop itself changes has to be copied, and what is too large to stay on the device is copied piece by piece.
-A name that is rebound to its moved self (`targets = targets.to(device)`) is copied once: the second `to` finds the tensor in
-place and returns it.
+What the loop itself changes has to be copied, and what is too large to stay on the device is copied piece by piece. A
+name that is rebound to its moved self (`targets = targets.to(device)`) is copied once: the second `to` finds the
+tensor in place and returns it.
 
 ## Not seen
 
@@ -120,12 +120,76 @@ Tensors that travel through a function which is called in the loop; attributes t
 - https://docs.pytorch.org/tutorials/intermediate/pinmem_nonblock.html
 """
 
-from torchlint.api import Category, Evidence, Findings, Measured, Module, rule
+import ast
+
+from torchlint.api import (
+    Category,
+    Event,
+    Evidence,
+    Findings,
+    Loop,
+    Measured,
+    Module,
+    Trace,
+    finding,
+    made_on_cpu,
+    move_of,
+    rule,
+)
 
 
-@rule("TL602", "loop-invariant-transfer", Category.PERFORMANCE, since="0.1")
+@rule("TL602", "loop-invariant-transfer", Category.PERFORMANCE, since="0.1", triggers=(".to(", ".cuda("))
 def check(module: Module) -> Findings:
-    yield from ()
+    for trace in module.traces:
+        for event in trace.of("transfer"):
+            loop = _step_loop(trace, event)
+            if loop is None or not isinstance(event.node, ast.Call) or not isinstance(event.node.func, ast.Attribute):
+                continue
+            moved = event.node.func.value
+            move = move_of(event.value)
+            if move is None or not made_on_cpu(move.receiver) or not _is_invariant(module, event, loop, moved):
+                continue
+            text = module.code(moved)
+            yield finding(event, f"`{text}` does not change in the loop and is copied to the device in every step")
+
+
+def _step_loop(trace: Trace, event: Event) -> Loop | None:
+    """The innermost loop around a transfer, if it is a loop over training or evaluation steps."""
+    loop = event.loop
+    return loop if loop is not None and trace.inside(loop, "backward", "forward", "loss") else None
+
+
+def _is_invariant(module: Module, event: Event, loop: Loop, moved: ast.expr) -> bool:
+    """Whether nothing in the loop can change what a name or an attribute of `self` refers to, or holds."""
+    root = moved
+    while isinstance(root, ast.Attribute):
+        root = root.value
+    if not isinstance(root, ast.Name):
+        return False
+    name = moved.attr if isinstance(moved, ast.Attribute) else root.id
+    if isinstance(moved, ast.Name) and event.frame is not loop.frame and name in _locals(event):
+        return False
+    if name in loop.assigned or root.id in loop.assigned:
+        return False
+    text = module.code(moved)
+    holder: ast.AST = event.frame.source.tree if isinstance(moved, ast.Attribute) else loop.node
+    return not any(_changes(node, text, module) for node in ast.walk(holder))
+
+
+def _locals(event: Event) -> set[str]:
+    function = event.frame.function
+    return set(function.scope.names) if function is not None else set()
+
+
+def _changes(node: ast.AST, text: str, module: Module) -> bool:
+    """Whether a node writes into a tensor: `x[i] = ...`, `x += ...`, `x.fill_(...)`."""
+    if isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Store):
+        return module.code(node.value).startswith(text)
+    if isinstance(node, ast.AugAssign):
+        return module.code(node.target).startswith(text)
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr.endswith("_"):
+        return module.code(node.func.value).startswith(text)
+    return False
 
 
 def evidence() -> Evidence:

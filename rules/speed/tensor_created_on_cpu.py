@@ -1,9 +1,9 @@
 """A tensor is filled on the CPU and then copied to the device on which it could have been made.
 
-`torch.zeros(n).to(device)` allocates and fills host memory, copies it through pageable memory (which makes the host wait
-for the copy), and frees the first tensor. `torch.zeros(n, device=device)` is one kernel launch. In the training step the
-detour is paid once per step. The experiment counts it: 100 steps copy 100 tensors between devices, and none if they are
-made in place.
+`torch.zeros(n).to(device)` allocates and fills host memory, copies it through pageable memory (which makes the host
+wait for the copy), and frees the first tensor. `torch.zeros(n, device=device)` is one kernel launch. In the training
+step the detour is paid once per step. The experiment counts it: 100 steps copy 100 tensors between devices, and none
+if they are made in place.
 
 ```py bad
 import torch
@@ -131,8 +131,8 @@ Tensors that are made in one function and moved in another.
 
 ## Fix safety
 
-Safe for `zeros`, `ones`, `full`, `empty`, `arange`, `linspace` and `eye`. Unsafe for random tensors: the device's generator draws
-other numbers from the same seed.
+Safe for `zeros`, `ones`, `full`, `empty`, `arange`, `linspace` and `eye`. Unsafe for random tensors: the device's
+generator draws other numbers from the same seed.
 
 ## References
 
@@ -140,12 +140,110 @@ other numbers from the same seed.
 - https://docs.pytorch.org/docs/stable/notes/cuda.html#asynchronous-execution
 """
 
-from torchlint.api import Category, Evidence, Findings, Measured, Module, rule
+import ast
+
+from torchlint.api import (
+    CONSTANT_FACTORIES,
+    RANDOM_FACTORIES,
+    Call,
+    Category,
+    Evidence,
+    Findings,
+    Fix,
+    Measured,
+    Module,
+    Severity,
+    finding,
+    move_of,
+    replace,
+    rule,
+)
 
 
-@rule("TL601", "tensor-created-on-cpu", Category.PERFORMANCE, since="0.1")
+@rule("TL601", "tensor-created-on-cpu", Category.PERFORMANCE, since="0.1", triggers=(".to(", ".cuda("))
 def check(module: Module) -> Findings:
-    yield from ()
+    if module.project.mentions("set_default_device", "set_default_tensor_type"):
+        return
+    for call in module.calls(".to", ".cuda"):
+        move = move_of(call.value)
+        if move is None:
+            continue
+        made = _made(module, call)
+        if made is None:
+            continue
+        hot = _runs_often(module, call)
+        where = "in every step" if hot else "instead of made there"
+        yield finding(
+            call,
+            f"`{module.code(made.func)}(...)` is filled on the CPU and then copied to the device {where}",
+            fix=_fix(module, call, made),
+            severity=None if hot else Severity.INFO,
+        )
+
+
+def _made(module: Module, call: Call) -> ast.Call | None:
+    """The factory whose result is moved: written in front of the move, or in the statement before it."""
+    assert isinstance(call.node.func, ast.Attribute)
+    node: ast.expr = call.node.func.value
+    if isinstance(node, ast.Name):
+        before = _statement_before(module, call.node)
+        if not isinstance(before, ast.Assign) or [module.code(target) for target in before.targets] != [node.id]:
+            return None
+        node = before.value
+    while isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in _SAME_DEVICE:
+        node = node.func.value
+    if not isinstance(node, ast.Call):
+        return None
+    value = call.frame.value(node)
+    if value.name not in CONSTANT_FACTORIES and value.name not in RANDOM_FACTORIES:
+        return None
+    given = {keyword.arg for keyword in node.keywords}
+    return None if given & {"device", "generator", "out", "pin_memory", None} else node
+
+
+_SAME_DEVICE = frozenset({"view", "reshape", "unsqueeze", "squeeze", "float", "long", "half", "double", "bool", "int",
+                          "expand", "repeat", "transpose", "permute", "t", "contiguous", "flatten"})  # fmt: skip
+
+
+def _statement_before(module: Module, node: ast.AST) -> ast.stmt | None:
+    statement = module.statement(node)
+    holder = module.parent(statement) if statement is not None else None
+    for field in ("body", "orelse", "finalbody"):
+        block = getattr(holder, field, None)
+        if isinstance(block, list) and statement in block:
+            index = block.index(statement)
+            return block[index - 1] if index else None
+    return None
+
+
+def _runs_often(module: Module, call: Call) -> bool:
+    """Whether the call stands in a loop over batches, or in what runs once per batch."""
+    if call.function is not None and call.function.name in ("forward", "training_step", "loss", "compute_loss"):
+        return True
+    return any(
+        event.loop is not None and event.node is call.node and trace.inside(event.loop, "backward", "forward")
+        for trace in module.traces
+        for event in trace.of("transfer")
+    )
+
+
+def _fix(module: Module, call: Call, made: ast.Call) -> Fix | None:
+    move = move_of(call.value)
+    others = [keyword.arg for keyword in call.node.keywords if keyword.arg not in ("device", "non_blocking")]
+    if move is None or others or len(call.node.args) > 1:
+        return None
+    assert isinstance(call.node.func, ast.Attribute)
+    kept = call.node.func.value
+    if kept is not made:
+        return None
+    device = '"cuda"' if move.device_node is None else module.code(move.device_node)
+    written = ast.get_source_segment(module.text, made)
+    if written is None:
+        return None
+    verb = replace(call.node, f"{written[:-1].rstrip().removesuffix(',')}, device={device})")
+    if call.frame.value(made).name in RANDOM_FACTORIES:
+        return Fix.unsafe("Make it on the device, whose generator draws other numbers from the same seed", verb)
+    return Fix.safe("Make it on the device", verb)
 
 
 def evidence() -> Evidence:
