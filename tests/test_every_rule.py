@@ -327,9 +327,9 @@ def test_evidence_holds(rule: Rule) -> None:
     pytest.importorskip("torch")
     from torchlint.witness import prove
 
-    start = time.perf_counter()
+    start = time.process_time()
     proof = prove(rule)
-    assert time.perf_counter() - start < 10
+    assert time.process_time() - start < 10
     evidence = proof.evidence
     assert evidence.holds, f"{evidence.claim}: {evidence.measured}"
     assert evidence.measured

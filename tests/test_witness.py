@@ -63,7 +63,7 @@ loss (nats)
   │
 1 ┤▣▣
   └──────
-   1  step 3
+   1 step 3
    ■ bad   □ good   ▣ both
 
 The bad one grows.
