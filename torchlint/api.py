@@ -15,6 +15,7 @@ from torchlint.fixes import verbs
 from torchlint.fixes.verbs import *  # noqa: F403
 from torchlint.model import UNKNOWN, Call, ClassModel, Event, Frame, LossCall, Module, Reference, Trace, Value, steps
 from torchlint.model.lifecycle import Use, guarded, import_guarded, imports, reaches, starts_at, uses
+from torchlint.model.members import PARAMETER, Kept, has_parameters, is_used, may_register, plain_containers
 from torchlint.model.offsets import Alignment, Stretch, alignment, is_causal_model, stretch_of, token_losses
 from torchlint.model.placement import (
     CONSTANT_FACTORIES,
@@ -40,6 +41,7 @@ from torchlint.torch_api import roles
 __all__ = [
     "CONSTANT_FACTORIES",
     "FROM_HOST",
+    "PARAMETER",
     "RANDOM_FACTORIES",
     "UNKNOWN",
     "Alignment",
@@ -55,6 +57,7 @@ __all__ = [
     "Frame",
     "Function",
     "Guard",
+    "Kept",
     "Loop",
     "LossCall",
     "Measured",
@@ -80,6 +83,7 @@ __all__ = [
     "finding",
     "first_input",
     "guarded",
+    "has_parameters",
     "import_guarded",
     "imports",
     "is_causal_model",
@@ -90,12 +94,15 @@ __all__ = [
     "is_scaler",
     "is_scheduler",
     "is_tensor",
+    "is_used",
     "loss_call",
     "made_on_cpu",
+    "may_register",
     "move_of",
     "on_device",
     "operand_node",
     "parameters_of",
+    "plain_containers",
     "range_of",
     "reaches",
     "roles",

@@ -139,12 +139,86 @@ A base class in a file that the rule cannot read; an `__init__` that hands `self
 - `torch.nn.Module`: "an `__init__()` call to the parent class must be made before assignment on the child".
 """
 
-from torchlint.api import Category, Evidence, Findings, Measured, Module, rule
+import ast
+from collections.abc import Iterator
+
+from torchlint.api import (
+    PARAMETER,
+    Category,
+    ClassModel,
+    Evidence,
+    Findings,
+    Fix,
+    Frame,
+    Function,
+    Measured,
+    Module,
+    finding,
+    insert_first,
+    is_module,
+    rule,
+)
 
 
 @rule("TL402", "missing-super-init", Category.CORRECTNESS, since="0.1")
 def check(module: Module) -> Findings:
-    yield from ()
+    for cls in module.nn_modules:
+        init = cls.methods.get("__init__")
+        if init is None or not init.parameters or cls.node.keywords or cls.method("__new__") is not None:
+            continue
+        if any(base.kind not in ("class", "ref") for base in cls.lineage):
+            continue
+        store = _first_store(init, cls.frame(init, cls.self_value))
+        if store is None:
+            continue
+        yield finding(
+            module.place(store),
+            f"`{module.code(store)}` is assigned before `Module.__init__` has run in `{cls.name}`, which raises",
+            fix=_call_first(cls, init),
+        )
+
+
+def _first_store(init: Function, frame: Frame) -> ast.Attribute | None:
+    """The first layer or parameter that is assigned to `self`, if nothing before can have run `Module.__init__`."""
+    owner = init.parameters[0].arg
+    for node in _in_order(init.body):
+        if isinstance(node, ast.Assign | ast.AnnAssign):
+            target = node.targets[0] if isinstance(node, ast.Assign) else node.target
+            value = frame.value(node.value)
+            if (
+                isinstance(target, ast.Attribute)
+                and isinstance(target.value, ast.Name)
+                and target.value.id == owner
+                and value.kind == "instance"
+                and (is_module(value) is True or value.name == PARAMETER)
+            ):
+                return target
+        elif isinstance(node, ast.Call) and any(
+            isinstance(n, ast.Name) and n.id in (owner, "super") for n in ast.walk(node)
+        ):
+            return None
+    return None
+
+
+def _in_order(statements: list[ast.stmt]) -> Iterator[ast.AST]:
+    """Calls and statements in the order in which they run; the call comes before the statement that uses it."""
+    for statement in statements:
+        inner = [s for field in ("body", "orelse", "finalbody") for s in getattr(statement, field, ())]
+        if inner:
+            header = (n for n in ast.iter_child_nodes(statement) if not isinstance(n, ast.stmt))
+            yield from (n for part in header for n in ast.walk(part) if isinstance(n, ast.Call))
+            yield from _in_order(inner)
+        else:
+            yield from (n for n in ast.walk(statement) if isinstance(n, ast.Call))
+            yield statement
+
+
+def _call_first(cls: ClassModel, init: Function) -> Fix | None:
+    if isinstance(init.node, ast.Lambda) or "super" in init.words:
+        return None
+    if any(base.kind == "class" and "__init__" in base.target.methods for base in cls.lineage):
+        return None
+    return Fix.safe("Run `Module.__init__` first", insert_first(init.node, "super().__init__()"))
 
 
 def evidence() -> Evidence:

@@ -168,12 +168,50 @@ match.
 - `torch.nn.ModuleList`, `torch.nn.ModuleDict`.
 """
 
-from torchlint.api import Category, Evidence, Findings, Measured, Module, rule
+import ast
+
+from torchlint.api import (
+    Category,
+    Evidence,
+    Findings,
+    Fix,
+    Kept,
+    Measured,
+    Module,
+    finding,
+    is_used,
+    may_register,
+    plain_containers,
+    rule,
+    wrap,
+)
+
+_WRAPPERS = {"list": "ModuleList", "tuple": "ModuleList", "dict": "ModuleDict"}
 
 
 @rule("TL401", "module-not-registered", Category.CORRECTNESS, since="0.1")
 def check(module: Module) -> Findings:
-    yield from ()
+    for cls in module.nn_modules:
+        for kept in plain_containers(cls):
+            if not kept.are_fresh("module") or not is_used(cls, kept.attribute) or may_register(cls, kept.attribute):
+                continue
+            yield finding(
+                module.place(kept.store.node),
+                f"`{cls.name}.{kept.attribute}` is a plain {kept.kind}: its layers are not trained, moved or saved",
+                see=[(value, "this layer is not registered") for _, value in kept.elements[:1]],
+                fix=_wrapped(kept),
+            )
+
+
+def _wrapped(kept: Kept) -> Fix | None:
+    value, (first, layer) = kept.store.value, kept.elements[0]
+    wrapper = _WRAPPERS.get(kept.kind)
+    if value is None or wrapper is None or not layer.name.startswith("torch.nn."):
+        return None
+    if not isinstance(first, ast.Call) or not isinstance(first.func, ast.Attribute):
+        return None
+    title = f"Register the layers in an `nn.{wrapper}`: they are trained, and appear in `state_dict()`"
+    return Fix.unsafe(title, wrap(value, f"{ast.unparse(first.func.value)}.{wrapper}({{}})"))
 
 
 def evidence() -> Evidence:

@@ -1,0 +1,209 @@
+"""What module classes keep in their attributes, and whether something else may register it."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from torchlint.model.classes import ClassModel
+from torchlint.model.steps import layers
+from torchlint.model.syntax import AttributeStore, Function
+from torchlint.model.values import Frame, Value, is_module, value_class
+
+PARAMETER = "torch.nn.Parameter"
+
+_PARAMETRIC = frozenset(
+    f"torch.nn.{name}"
+    for name in (
+        "Linear", "LazyLinear", "Bilinear", "Conv1d", "Conv2d", "Conv3d", "ConvTranspose1d", "ConvTranspose2d",
+        "ConvTranspose3d", "LazyConv1d", "LazyConv2d", "BatchNorm1d", "BatchNorm2d", "BatchNorm3d", "SyncBatchNorm",
+        "LayerNorm", "GroupNorm", "RMSNorm", "Embedding", "EmbeddingBag", "RNN", "LSTM", "GRU", "RNNCell", "LSTMCell",
+        "GRUCell", "MultiheadAttention", "Transformer", "TransformerEncoderLayer", "TransformerDecoderLayer", "PReLU",
+    )
+)  # fmt: skip
+_REGISTERS = frozenset({"add_module", "register_module", "register_parameter", "setattr", "__setattr__", "vars"})
+_READS = frozenset({"append", "extend", "insert", "items", "values", "keys", "get", "pop", "index"})
+_WALKS = frozenset({"enumerate", "zip", "reversed", "len", "range", "print"})
+
+
+class Kept(NamedTuple):
+    """A plain container that a module keeps: the attribute, its assignment, and what it was filled with.
+
+    `elements` are the expressions with their values; `kind` is `list`, `tuple`, `set` or `dict`.
+    """
+
+    attribute: str
+    store: AttributeStore
+    kind: str
+    elements: tuple[tuple[ast.expr, Value], ...]
+
+    def are_fresh(self, wanted: str) -> bool:
+        """Whether all elements are made in place, and are parameters or modules with parameters (`wanted`)."""
+        return bool(self.elements) and all(_is_fresh(node, value, wanted) for node, value in self.elements)
+
+
+def _is_fresh(node: ast.expr, value: Value, wanted: str) -> bool:
+    if not isinstance(node, ast.Call) or value.kind != "instance" or value.node is not node:
+        return False
+    return value.name == PARAMETER if wanted == "parameter" else has_parameters(value) is True
+
+
+def has_parameters(module: Value) -> bool | None:
+    """Whether a module certainly has parameters of its own or in its layers; `None` if none are seen."""
+    for layer in layers(module) or ():
+        if layer.name in _PARAMETRIC:
+            return True
+        if layer.kind == "instance" and layer.target is not None and is_module(layer) is True:
+            model = value_class(layer)
+            for name in model.cls.stores:
+                kept = model.attribute(layer, name)
+                if kept is not None and kept.kind == "instance" and kept.name == PARAMETER:
+                    return True
+    return None
+
+
+def plain_containers(cls: ClassModel) -> Iterator[Kept]:
+    """The lists, tuples and dictionaries that the class stores on `self` once, with all that it puts into them."""
+    for name, stores in cls.cls.stores.items():
+        if (
+            len(cls.stores(name)) != 1
+            or stores[0].path
+            or not isinstance(stores[0].statement, ast.Assign | ast.AnnAssign)
+        ):
+            continue
+        store = stores[0]
+        kind = _kind(store.value)
+        if kind is None or store.function.name == "forward":
+            continue
+        frame = cls.frame(store.function, cls.self_value)
+        elements = [*_elements(store.value, frame), *_added(cls, name)]
+        yield Kept(name, store, kind, tuple(elements))
+
+
+def _kind(value: ast.expr | None) -> str | None:
+    if isinstance(value, ast.List | ast.ListComp):
+        return "list"
+    if isinstance(value, ast.Dict | ast.DictComp):
+        return "dict"
+    if isinstance(value, ast.Tuple):
+        return "tuple"
+    if isinstance(value, ast.Set):
+        return "set"
+    if isinstance(value, ast.BinOp) and isinstance(value.op, ast.Add | ast.Mult):
+        return "list" if "list" in (_kind(value.left), _kind(value.right)) else None
+    return None
+
+
+def _elements(value: ast.expr | None, frame: Frame) -> Iterator[tuple[ast.expr, Value]]:
+    if isinstance(value, ast.List | ast.Tuple | ast.Set):
+        for element in value.elts:
+            yield element, frame.value(element)
+    elif isinstance(value, ast.Dict):
+        for element in value.values:
+            yield element, frame.value(element)
+    elif isinstance(value, ast.ListComp):
+        yield value.elt, frame.value(value.elt)
+    elif isinstance(value, ast.DictComp):
+        yield value.value, frame.value(value.value)
+    elif isinstance(value, ast.BinOp):
+        for side in (value.left, value.right):
+            if _kind(side) is not None:
+                yield from _elements(side, frame)
+            elif isinstance(value.op, ast.Add):
+                yield side, frame.value(side)
+
+
+def _added(cls: ClassModel, name: str) -> Iterator[tuple[ast.expr, Value]]:
+    for method in _methods(cls):
+        frame = cls.frame(method, cls.self_value)
+        for call in method.calls:
+            func = call.func
+            if not isinstance(func, ast.Attribute) or not _is_own(func.value, name, method) or not call.args:
+                continue
+            if func.attr in ("append", "insert"):
+                yield call.args[-1], frame.value(call.args[-1])
+            elif func.attr == "extend":
+                inner = call.args[0]
+                yield from _elements(inner, frame) if _kind(inner) else ((inner, frame.value(inner)),)
+        for statement in ast.walk(method.node):
+            if isinstance(statement, ast.AugAssign) and _is_own(statement.target, name, method):
+                yield statement.value, frame.value(statement.value)
+            elif isinstance(statement, ast.Assign):
+                target = statement.targets[0]
+                if isinstance(target, ast.Subscript) and _is_own(target.value, name, method):
+                    yield statement.value, frame.value(statement.value)
+
+
+def may_register(cls: ClassModel, name: str) -> bool:
+    """Whether anything in the file may register what `self.name` holds: another use than reading, or a helper.
+
+    Reading is iteration, indexing, `len`, a test, and the methods of lists and dictionaries.
+    """
+    source = cls.cls.source
+    methods = _methods(cls)
+    if any(not method.words.isdisjoint(_REGISTERS) or _hands_out_parameters(method) for method in methods):
+        return True
+    own = {id(method) for method in methods}
+    for node in ast.walk(source.tree):
+        if not isinstance(node, ast.Attribute) or node.attr != name:
+            continue
+        function = source.function(node)
+        is_self = function is not None and _is_own(node, name, function)
+        if is_self and id(function) not in own:
+            continue
+        if not is_self or not _is_read(node, source.parent(node), source.parent(source.parent(node) or node)):
+            return True
+    return False
+
+
+def is_used(cls: ClassModel, name: str) -> bool:
+    """Whether a method other than the constructor reads `self.name`."""
+    return any(
+        isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Load) and _is_own(node, name, method)
+        for method in _methods(cls)
+        if method.name != "__init__"
+        for node in ast.walk(method.node)
+    )
+
+
+def _methods(cls: ClassModel) -> list[Function]:
+    return [method for member in cls._family() for method in member.methods.values()]
+
+
+def _is_own(node: ast.AST, name: str, method: Function) -> bool:
+    parameters = method.parameters
+    return (
+        isinstance(node, ast.Attribute)
+        and node.attr == name
+        and isinstance(node.value, ast.Name)
+        and method.cls is not None
+        and bool(parameters)
+        and node.value.id == parameters[0].arg
+    )
+
+
+def _hands_out_parameters(method: Function) -> bool:
+    if method.name in ("parameters", "named_parameters", "_apply", "state_dict"):
+        return True
+    for call in method.calls:
+        func = call.func
+        if isinstance(func, ast.Attribute) and func.attr in ("parameters", "named_parameters"):
+            owner = func.value
+            if not (isinstance(owner, ast.Name) and owner.id == "self") and not isinstance(owner, ast.Call):
+                return True
+    return False
+
+
+def _is_read(node: ast.expr, parent: ast.AST | None, above: ast.AST | None) -> bool:
+    if not isinstance(node.ctx if isinstance(node, ast.Attribute) else None, ast.Load):
+        return True
+    if isinstance(parent, ast.For | ast.comprehension):
+        return parent.iter is node
+    if isinstance(parent, ast.Subscript):
+        return parent.value is node
+    if isinstance(parent, ast.Attribute):
+        return parent.attr in _READS and isinstance(above, ast.Call)
+    if isinstance(parent, ast.Call):
+        return isinstance(parent.func, ast.Name) and parent.func.id in _WALKS
+    return isinstance(parent, ast.Compare | ast.If | ast.While | ast.BoolOp | ast.UnaryOp)
