@@ -389,6 +389,8 @@ class _OnDevice:
             return False
         if move_of(value) is not None:
             return True
+        if value.name == "()":
+            return (value.base is not None and self.of(value.base)) or any(self.of(a) for a in value.arguments)
         if value.name in (".cpu", ".numpy", ".item", ".tolist", ".size", ".dim", ".numel", ".to"):
             return value.name == ".to" and value.base is not None and self._cast(value)
         if value.name.startswith("."):
