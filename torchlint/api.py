@@ -14,6 +14,7 @@ from torchlint.findings import Category, Finding, Fix, Place, Related, Safety, S
 from torchlint.fixes import verbs
 from torchlint.fixes.verbs import *  # noqa: F403
 from torchlint.model import UNKNOWN, Call, ClassModel, Event, Frame, LossCall, Module, Reference, Trace, Value, steps
+from torchlint.model.determinism import Asked, asked_for_determinism
 from torchlint.model.lifecycle import Use, guarded, import_guarded, imports, reaches, starts_at, uses
 from torchlint.model.members import PARAMETER, Kept, has_parameters, is_used, may_register, plain_containers
 from torchlint.model.offsets import Alignment, Stretch, alignment, is_causal_model, stretch_of, token_losses
@@ -45,6 +46,7 @@ __all__ = [
     "RANDOM_FACTORIES",
     "UNKNOWN",
     "Alignment",
+    "Asked",
     "Call",
     "Category",
     "Class",
@@ -77,6 +79,7 @@ __all__ = [
     "Value",
     "Verb",
     "alignment",
+    "asked_for_determinism",
     "bare_iterable",
     "cut_of",
     "dotted",

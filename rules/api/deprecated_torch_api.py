@@ -207,6 +207,7 @@ from torchlint.api import (
     Measured,
     Module,
     Use,
+    Verb,
     add_argument,
     append_call,
     ensure_import,
@@ -369,7 +370,7 @@ def _symbol_fix(module: Module, use: Use, entry: Entry) -> Fixes:
     return None
 
 
-def _with_device(module: Module, call: ast.Call, named: object, imported: object, entry: Entry) -> Fixes:
+def _with_device(module: Module, call: ast.Call, named: Verb, imported: Verb, entry: Entry) -> Fixes:
     title = f"Replace by {entry.new} with the device"
     if not call.args:
         return Fix.safe(title, named, add_argument(call, f'"{entry.device}"'), imported)

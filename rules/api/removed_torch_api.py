@@ -215,9 +215,9 @@ def check(module: Module) -> Findings:
         if not guarded(module, use.node) and not import_guarded(module, use):
             yield _gone(module, use.node, module.code(use.node), entry, _renamed(module, use.node, entry))
     for call in module.calls(*(f".{method}" for method in METHODS)):
-        entry = removed.get(METHODS[getattr(call.node.func, "attr", "")])
-        if entry and is_tensor(call.receiver) and not guarded(module, call.node):
-            yield _gone(module, call.node, module.code(call.node.func), entry)
+        method = removed.get(METHODS[getattr(call.node.func, "attr", "")])
+        if method and is_tensor(call.receiver) and not guarded(module, call.node):
+            yield _gone(module, call.node, module.code(call.node.func), method)
     for keyword, entry in torch_api.keywords_with_status("removed").items():
         if reaches(module, entry.removed):
             yield from _keywords(module, keyword, entry)

@@ -56,22 +56,23 @@ def resnet(model: nn.Module) -> nn.Module:
 ```
 
 ```py bad file=weights.py
-import urllib.request
+import os
+
+from huggingface_hub import snapshot_download
 
 
-def fetch(url: str, path: str) -> str:
-    urllib.request.urlretrieve(url, path)
-    return path
+def checkpoint(repository: str) -> str:
+    return os.path.join(snapshot_download(repository), "pytorch_model.bin")
 ```
 
 ```py bad file=main.py
 import torch
 from torch import nn
-from weights import fetch
+from weights import checkpoint
 
 
 def load(model: nn.Module) -> None:
-    path = fetch("https://example.org/model.pt", "model.pt")
+    path = checkpoint("example/model")
     model.load_state_dict(torch.load(path, weights_only=False))  # TL903
 ```
 
@@ -111,6 +112,19 @@ def resume(model: nn.Module, optimizer: torch.optim.Optimizer, path: str):
     return checkpoint["args"]
 ```
 
+The hash in the name of the file pins what is loaded:
+
+```py good
+from torch import nn
+from torch.hub import load_state_dict_from_url
+
+
+def resnet(model: nn.Module) -> nn.Module:
+    url = "https://example.org/resnet50-0676ba61.pth"
+    model.load_state_dict(load_state_dict_from_url(url, check_hash=True))
+    return model.eval()
+```
+
 ## When it is fine
 
 If the host and the connection are trusted as much as the code itself; `check_hash=True` pins the content to the hash in the
@@ -135,12 +149,98 @@ the class; allow it with `torch.serialization.add_safe_globals` if you trust it.
 
 from __future__ import annotations
 
-from torchlint.api import Category, Evidence, Findings, Measured, Module, rule
+from collections.abc import Iterator
+
+from torchlint.api import (
+    Call,
+    Category,
+    Evidence,
+    Finding,
+    Findings,
+    Fix,
+    Measured,
+    Module,
+    Value,
+    finding,
+    guarded,
+    rule,
+    set_keyword,
+    starts_at,
+)
+
+FROM_URL = ("torch.hub.load_state_dict_from_url", "torch.utils.model_zoo.load_url")
+FETCHES = frozenset(
+    {
+        "cached_path.cached_path",
+        "gdown.cached_download",
+        "gdown.download",
+        "huggingface_hub.cached_download",
+        "huggingface_hub.hf_hub_download",
+        "huggingface_hub.snapshot_download",
+        "modelscope.snapshot_download",
+        "pooch.retrieve",
+        "requests.get",
+        "transformers.utils.cached_file",
+        "transformers.utils.hub.cached_file",
+        "urllib.request.urlopen",
+        "urllib.request.urlretrieve",
+        "wget.download",
+    }
+)
+FETCHES_TO = {
+    "gdown.download": "output",
+    "torch.hub.download_url_to_file": "dst",
+    "urllib.request.urlretrieve": "filename",
+}
+TITLE = "Load tensors only, refusing files that hold other objects"
 
 
-@rule("TL903", "torch-load-weights-only", Category.SUSPICIOUS, since="0.1")
+@rule("TL903", "torch-load-weights-only", Category.SUSPICIOUS, since="0.1", triggers=("load",))
 def check(module: Module) -> Findings:
-    yield from ()
+    for call in module.calls("torch.load"):
+        fetched = _fetched(module, call)
+        if (
+            fetched is not None
+            and _unpickles(call, starts_at(module, "2.6") is not False)
+            and not guarded(module, call.node)
+        ):
+            yield _finding(call, f"`{fetched.name.rpartition('.')[2]}` fetched", fetched)
+    for call in module.calls(*FROM_URL):
+        hashed = call.argument(4, "check_hash")
+        if (hashed is None or hashed.const is False) and _unpickles(call, False) and not guarded(module, call.node):
+            yield _finding(call, "it fetches", None)
+
+
+def _unpickles(call: Call, checked_by_default: bool) -> bool:
+    """Whether the call certainly runs any pickle; `checked_by_default` says what leaving out the argument means."""
+    asked = call.argument(6, "weights_only") if call.value.name in FROM_URL else call.argument(None, "weights_only")
+    return not checked_by_default if asked is None else asked.kind == "const" and asked.const is False
+
+
+def _fetched(module: Module, call: Call) -> Value | None:
+    """The download that the loaded file comes from, in its path or by writing to that path; `None` if none is seen."""
+    path = call.argument(0, "f")
+    if path is None:
+        return None
+    for value in path.walk():
+        if value.call_of(*FETCHES):
+            return value
+    for fetch in _downloads(module):
+        to = fetch.argument(1, FETCHES_TO[fetch.value.name])
+        if to is not None and to.known and to.kind != "param" and to.key == path.key:
+            return fetch.value
+    return None
+
+
+def _downloads(module: Module) -> Iterator[Call]:
+    return (call for call in module.calls(*FETCHES_TO) if call.value.name in FETCHES_TO)
+
+
+def _finding(call: Call, how: str, fetched: Value | None) -> Finding:
+    name = call.module.code(call.node.func)
+    fix = Fix.unsafe(TITLE, set_keyword(call.node, "weights_only", "True"))
+    see = [(fetched, "the file comes from here")] if fetched is not None and fetched.frame is not None else []
+    return finding(call, f"`{name}` runs whatever code the file that {how} holds", see=see, fix=fix)
 
 
 def evidence() -> Evidence:

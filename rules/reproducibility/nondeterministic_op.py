@@ -1,4 +1,4 @@
-"""The operation is not deterministic on CUDA: equal seeds give other runs, or the step raises.
+"""The operation is not deterministic on CUDA: equal seeds give unequal runs, or it raises.
 
 Some kernels add in whatever order their threads finish. Under `torch.use_deterministic_algorithms(True)` such an operation
 raises, often only in the backward pass of the first step on a GPU; with `warn_only=True` it warns and the run is not
@@ -14,24 +14,51 @@ torch.manual_seed(0)
 torch.use_deterministic_algorithms(True)
 
 
-class Net(nn.Module):
+class Upscale(nn.Module):
     def __init__(self):
         super().__init__()
-        self.conv = nn.Conv2d(3, 16, 3, padding=1)
-        self.pool = nn.AdaptiveMaxPool2d(7)  # TL701
-        self.head = nn.Linear(16 * 49, 10)
+        self.conv = nn.Conv2d(3, 3, 3)
 
     def forward(self, x):
-        x = self.pool(F.relu(self.conv(x)))
-        return self.head(x.flatten(1))
+        x = F.pad(x, (1, 1, 1, 1), mode="reflect")  # TL701
+        return F.interpolate(self.conv(x), scale_factor=2, mode="bicubic")  # TL701
 
 
 def train(loader):
-    model = Net().to("cuda")
+    model = Upscale().to("cuda")
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
-    for x, y in loader:
+    for low, high in loader:
         optimizer.zero_grad()
-        loss = F.cross_entropy(model(x.to("cuda")), y.to("cuda"))
+        loss = F.l1_loss(model(low.to("cuda")), high.to("cuda"))
+        loss.backward()
+        optimizer.step()
+```
+
+```py fixed
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+torch.manual_seed(0)
+torch.use_deterministic_algorithms(True)
+
+
+class Upscale(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.conv = nn.Conv2d(3, 3, 3)
+
+    def forward(self, x):
+        x = F.pad(x, (1, 1, 1, 1), mode="replicate")
+        return F.interpolate(self.conv(x), scale_factor=2, mode="bilinear")
+
+
+def train(loader):
+    model = Upscale().to("cuda")
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    for low, high in loader:
+        optimizer.zero_grad()
+        loss = F.l1_loss(model(low.to("cuda")), high.to("cuda"))
         loss.backward()
         optimizer.step()
 ```
@@ -45,36 +72,38 @@ def deterministic(seed: int) -> None:
     torch.use_deterministic_algorithms(True, warn_only=True)
 ```
 
-```py bad file=upscale.py
+```py bad file=net.py
 from torch import nn
 from torch.nn import functional as F
 
 
-class Upscale(nn.Module):
+class Net(nn.Module):
     def __init__(self):
         super().__init__()
-        self.conv = nn.Conv2d(3, 3, 3)
+        self.conv = nn.Conv2d(3, 16, 3, padding=1)
+        self.pool = nn.AdaptiveMaxPool2d(7)  # TL701
+        self.head = nn.Linear(16 * 49, 10)
 
     def forward(self, x):
-        x = F.pad(x, (1, 1, 1, 1), mode="reflect")  # TL701
-        return F.interpolate(self.conv(x), scale_factor=2, mode="bicubic")  # TL701
+        x = self.pool(F.relu(self.conv(x)))
+        return self.head(x.flatten(1))
 ```
 
 ```py bad file=main.py
 import torch
+from net import Net
 from seed import deterministic
 from torch.nn import functional as F
-from upscale import Upscale
 
 
 def train(loader):
     deterministic(0)
     device = torch.device("cuda")
-    model = Upscale().to(device)
+    model = Net().to(device)
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-4)
-    for low, high in loader:
+    for x, y in loader:
         optimizer.zero_grad()
-        loss = F.l1_loss(model(low.to(device)), high.to(device))
+        loss = F.cross_entropy(model(x.to(device)), y.to(device))
         loss.backward()
         optimizer.step()
 ```
@@ -152,6 +181,11 @@ runs need not repeat exactly, don't ask for deterministic algorithms. With `seed
 Operations whose nondeterminism depends on something that the code does not say: the dtype of a `cumsum`, the rank of
 the logits of a cross-entropy, an output size that is computed. Kernels of other libraries, and operators of your own.
 
+## Fix safety
+
+Unsafe: another padding or interpolation computes other numbers, and a trained network expects those that it was trained
+with. Where no alternative computes something similar there is no fix; the message of torch names the operation.
+
 ## References
 
 - https://docs.pytorch.org/docs/stable/generated/torch.use_deterministic_algorithms.html
@@ -161,12 +195,182 @@ the logits of a cross-entropy, an output size that is computed. Kernels of other
 
 from __future__ import annotations
 
-from torchlint.api import Category, Evidence, Findings, Measured, Module, rule
+import ast
+from collections.abc import Iterator
+from typing import Any
+
+from torchlint.api import (
+    Asked,
+    Call,
+    Category,
+    Evidence,
+    Finding,
+    Findings,
+    Fix,
+    Function,
+    Measured,
+    Module,
+    Severity,
+    Value,
+    asked_for_determinism,
+    dotted,
+    ensure_import,
+    finding,
+    guarded,
+    is_tensor,
+    range_of,
+    rename,
+    rule,
+    set_keyword,
+    shape_of,
+    torch_api,
+)
+
+Operation = torch_api.Nondeterministic
+
+SPATIAL = {
+    "torch.nn.CrossEntropyLoss": "torch.nn.functional.cross_entropy",
+    "torch.nn.NLLLoss": "torch.nn.functional.nll_loss",
+}
+GPU = ("cuda", "gpu", "device", "accelerator")
+FLOATING = frozenset(f"torch.{name}" for name in ("rand", "randn", "linspace", "normal", "rand_like", "randn_like"))
+DETACHED = frozenset({"torch.no_grad", "torch.inference_mode"})
 
 
 @rule("TL701", "nondeterministic-op", Category.SUSPICIOUS, since="0.1", options={"seeded": False})
 def check(module: Module) -> Findings:
-    yield from ()
+    found = list(_operations(module))
+    if not found:
+        return
+    asked = asked_for_determinism(module)
+    if asked is None and not (module.option("seeded") and module.project.mentions("manual_seed")):
+        return
+    on_gpu, trains = module.project.mentions(*GPU), module.project.mentions(".backward(", "Trainer")
+    for call, operation in found:
+        if (operation.device == "cuda" and not on_gpu) or (operation.passes == "backward" and not trains):
+            continue
+        if operation.mode == "silent" and (asked is None or asked.warn_only is not True):
+            continue
+        yield _finding(call, operation, asked)
+
+
+def _operations(module: Module) -> Iterator[tuple[Call, Operation]]:
+    """The operations of the file that certainly reach a kernel without a deterministic form."""
+    names = torch_api.nondeterministic_names()
+    methods = {f".{name.rpartition('.')[2]}": name for name in names if ".Tensor." in name}
+    for call in module.calls(*names - {*SPATIAL.values()}, *methods):
+        operation = torch_api.nondeterministic(call.value.name)
+        if operation is None:
+            operation = torch_api.nondeterministic(methods.get(f".{getattr(call.node.func, 'attr', '')}", ""))
+            if operation is None or not is_tensor(call.receiver):
+                continue
+        if (
+            _conditions_hold(call, operation)
+            and _differentiated(module, call, operation)
+            and not guarded(module, call.node)
+        ):
+            yield call, operation
+    for loss in module.losses():
+        operation = torch_api.nondeterministic(SPATIAL.get(loss.kind, ""))
+        shape = shape_of(loss.input)
+        if operation and loss.event.is_local and loss.reduction in ("mean", "sum") and shape and (shape.rank or 0) >= 3:
+            yield _call(module, loss.event.node), operation
+
+
+def _call(module: Module, node: ast.AST) -> Call:
+    assert isinstance(node, ast.Call)
+    function = module.function(node)
+    return Call(module, node, function.scope if function is not None else module.source.scope)
+
+
+def _conditions_hold(call: Call, operation: Operation) -> bool:
+    if not all(_holds(call, *condition) for condition in operation.when):
+        return False
+    if any(_holds(call, *condition) is not False for condition in operation.unless):
+        return False
+    if operation.dtype == "float":
+        return _is_floating(call.receiver if ".Tensor." in operation.name else call.argument(0, "input"))
+    return True
+
+
+def _holds(call: Call, argument: str, position: int, *values: Any) -> bool | None:
+    """Whether an argument is one of the values; `None` if it cannot be told."""
+    given = call.argument(position, argument)
+    if "given" in values:
+        return given is not None and not (given.kind == "const" and given.const is None)
+    if given is None:
+        return False
+    literal = _literal(given)
+    return None if literal is ... else literal in values
+
+
+def _literal(value: Value) -> Any:
+    if value.kind == "const":
+        return value.const
+    if value.kind in ("tuple", "list") and all(item.kind == "const" for item in value.items):
+        return tuple(item.const for item in value.items)
+    return ...
+
+
+def _is_floating(value: Value | None) -> bool:
+    if value is None or not is_tensor(value):
+        return False
+    known = range_of(value)
+    return (known is not None and known.state != "int") or value.call_of(*FLOATING) or value.method("float") is not None
+
+
+def _differentiated(module: Module, call: Call, operation: Operation) -> bool:
+    """Whether the gradient of the operation is taken in training: a layer of a module, or a step of its `forward`."""
+    if operation.passes == "forward":
+        return True
+    function = call.function
+    owner = module.class_of(function) if function is not None else None
+    if function is None or owner is None or not owner.is_module:
+        return False
+    if operation.name.startswith("torch.nn.") and not operation.name.startswith("torch.nn.functional."):
+        return function.name == "__init__"
+    return function.name == "forward" and not _without_gradient(module, call, function)
+
+
+def _without_gradient(module: Module, call: Call, function: Function) -> bool:
+    if any(function.has_decorator(name.rpartition(".")[2]) for name in DETACHED):
+        return True
+    parent = module.parent(call.node)
+    while parent is not None and parent is not function.node:
+        for item in getattr(parent, "items", ()):
+            value = module.value(item.context_expr)
+            if value.call_of(*DETACHED):
+                return True
+        parent = module.parent(parent)
+    return False
+
+
+def _finding(call: Call, operation: Operation, asked: Asked | None) -> Finding:
+    name = f"`{dotted(call.node.func) or call.module.code(call.node.func)}`"
+    what = f"{name} has no deterministic {'CUDA ' if operation.device == 'cuda' else ''}"
+    what += "gradient" if operation.passes == "backward" else "implementation"
+    strict = asked is not None and asked.warn_only is False
+    raises = ", so the step raises" if operation.passes == "backward" else ", so the call raises"
+    effect = (
+        raises if strict else ", and warn_only=True lets it vary" if asked is not None else ", so equal seeds differ"
+    )
+    severity = Severity.ERROR if strict else Severity.WARNING if asked is not None else Severity.INFO
+    see = [(asked.place, "deterministic algorithms are asked for here")] if asked is not None else []
+    return finding(call, what + effect, see=see, fix=_fix(call, operation), severity=severity)
+
+
+def _fix(call: Call, operation: Operation) -> Fix | None:
+    if operation.rename:
+        title = f"Replace by {operation.rename.rpartition('.')[2]}, which computes other numbers"
+        return Fix.unsafe(title, rename(call.node.func, operation.rename), ensure_import("torch"))
+    if operation.swap:
+        argument, value, other = operation.swap
+        if any(
+            item.arg == argument and _literal(call.module.value(item.value)) == value for item in call.node.keywords
+        ):
+            title = f"Set {argument}={other!r}, which computes other numbers"
+            return Fix.unsafe(title, set_keyword(call.node, argument, f'"{other}"'))
+    return None
 
 
 def evidence() -> Evidence:
@@ -190,7 +394,7 @@ def evidence() -> Evidence:
         """Whether the operation or its gradient reaches a kernel that deterministic mode refuses on CUDA."""
         names: set[str] = set()
 
-        class Log(TorchDispatchMode):  # type: ignore[misc]
+        class Log(TorchDispatchMode):
             def __torch_dispatch__(self, func, types, args=(), kwargs=None):  # type: ignore[no-untyped-def]
                 if func.overloadpacket.__name__ != "cumsum" or args[0].is_floating_point():
                     names.add(func.overloadpacket.__name__)

@@ -130,11 +130,14 @@ class Project:
 
     def mentions(self, *words: str) -> bool:
         """Whether some file of the project contains one of the words, as text."""
-        for word in words:
-            if word not in self._mentions:
-                needle = word.encode()
-                self._mentions[word] = [path for path in self.files() if needle in (self.read(path) or b"")]
-        return any(self._mentions[word] for word in words)
+        return any(self.mentioning(word) for word in words)
+
+    def mentioning(self, word: str) -> list[str]:
+        """The files of the project that contain a word, as text."""
+        if word not in self._mentions:
+            needle = word.encode()
+            self._mentions[word] = [path for path in self.files() if needle in (self.read(path) or b"")]
+        return self._mentions[word]
 
     def call_sites(self, function: Function) -> list[tuple[ast.Call, Frame]] | None:
         """All calls of a function that can be found in the project's files and in its own.

@@ -66,7 +66,8 @@ class Nondeterministic(NamedTuple):
 
     `passes` is `"forward"` or `"backward"`, `device` is `"cuda"` or `"any"`, `mode` is `"raises"` or `"silent"` (under
     `warn_only=True`). Each condition of `when` and `unless` is (argument, position, values...), where the value
-    `"given"` means that the argument is there at all. `dtype` and `rank` are what must be known of the tensor.
+    `"given"` means that the argument is there at all. `dtype` and `rank` are what must be known of the tensor. `swap` is
+    (argument, value, deterministic value), `rename` the class that takes its place.
     """
 
     name: str
@@ -78,6 +79,8 @@ class Nondeterministic(NamedTuple):
     dtype: str
     rank: int
     instead: str
+    swap: tuple[str, ...] = ()
+    rename: str = ""
 
 
 class ModuleClass(NamedTuple):
@@ -277,6 +280,8 @@ def _nondeterministic() -> dict[str, Nondeterministic]:
             fields.get("dtype", ""),
             fields.get("rank", 0),
             fields["instead"],
+            tuple(fields.get("swap", ())),
+            fields.get("rename", ""),
         )
         for name, fields in _table("nondeterministic").items()
     }

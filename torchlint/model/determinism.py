@@ -1,0 +1,119 @@
+"""Whether the program that a file belongs to asks for deterministic algorithms, and where."""
+
+from __future__ import annotations
+
+import ast
+import posixpath
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, NamedTuple
+
+from torchlint.model.syntax import Function, Source
+
+if TYPE_CHECKING:
+    from torchlint.findings import Place
+    from torchlint.model import Module
+    from torchlint.model.project import Project
+
+_ASKS = "torch.use_deterministic_algorithms"
+_MOST_FILES = 300
+_DEEPEST = 4
+_CONDITIONS = (ast.If, ast.IfExp, ast.Try, ast.While, ast.ExceptHandler)
+
+
+class Asked(NamedTuple):
+    """A call that turns deterministic algorithms on: where it is, and whether it only warns (`None`: cannot tell)."""
+
+    place: Place
+    warn_only: bool | None
+
+
+def asked_for_determinism(module: Module) -> Asked | None:
+    """The call that certainly turns deterministic algorithms on in a program that this file is part of.
+
+    A call under a condition, in a helper that nobody calls, in a test of something else, or turned off again does not
+    count. The program is the script that leads to the call, with all that it imports.
+    """
+    project = module.project
+    if not project.mentions("use_deterministic_algorithms"):
+        return None
+    for path in project.mentioning("use_deterministic_algorithms"):
+        source = module.source if path == module.path else project.load(path)
+        if source is None:
+            continue
+        for node, function, asked in _requests(project, source):
+            for entry in _entries(project, source, node, function, 0):
+                if entry == module.path or (not _is_test(entry) and module.path in _imports(project, entry)):
+                    return asked
+    return None
+
+
+def _requests(project: Project, source: Source) -> Iterator[tuple[ast.Call, Function | None, Asked]]:
+    from torchlint.model.trace import place_of
+
+    for node, scope in source.by_name.get("use_deterministic_algorithms", ()):
+        frame = project.frame(source, scope.function)
+        callee = frame.value(node.func)
+        if callee.kind != "ref" or callee.name != _ASKS or _conditional(source, node):
+            continue
+        value = frame.value(node)
+        mode, warn_only = value.argument(0, "mode"), value.argument(None, "warn_only")
+        if mode is not None and mode.kind == "const" and mode.const is True:
+            only = False if warn_only is None else bool(warn_only.const) if warn_only.kind == "const" else None
+            yield node, scope.function, Asked(place_of(node, frame, source), only)
+
+
+def _entries(project: Project, source: Source, node: ast.AST, function: Function | None, depth: int) -> Iterator[str]:
+    """The files whose run leads to the node without a condition."""
+    if function is None:
+        yield source.path
+        return
+    sites = project.call_sites(function) if depth < _DEEPEST else None
+    if not sites:
+        if depth:
+            yield source.path
+        return
+    for call, frame in sites:
+        if not _conditional(frame.source, call):
+            yield from _entries(project, frame.source, call, frame.function, depth + 1)
+
+
+def _conditional(source: Source, node: ast.AST) -> bool:
+    child, parent = node, source.parent(node)
+    while parent is not None and not isinstance(parent, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
+        if isinstance(parent, _CONDITIONS) and not _is_main(parent) and child is not getattr(parent, "test", None):
+            return True
+        child, parent = parent, source.parent(parent)
+    return False
+
+
+def _is_test(path: str) -> bool:
+    return "/test" in path or posixpath.basename(path).startswith(("test_", "conftest"))
+
+
+def _is_main(node: ast.AST) -> bool:
+    return isinstance(node, ast.If) and "__name__" in ast.unparse(node.test)
+
+
+def _imports(project: Project, entry: str) -> set[str]:
+    """The project's files that a script imports, directly or not."""
+    known: set[str] = set()
+    queue = [entry]
+    while queue and len(known) < _MOST_FILES:
+        source = project.load(queue.pop())
+        if source is None:
+            continue
+        for scope in source.scopes:
+            names = [d.dotted for definitions in scope.names.values() for d in definitions if d.kind == "import"]
+            for name in (*names, *scope.stars):
+                place = project.locate(source.path, name)
+                for path in _with_packages(place[0]) if place is not None else ():
+                    if path not in known and path.endswith(".py"):
+                        known.add(path)
+                        queue.append(path)
+    return known
+
+
+def _with_packages(path: str) -> Iterator[str]:
+    yield path
+    if not path.endswith("__init__.py"):
+        yield posixpath.join(posixpath.dirname(path), "__init__.py")
