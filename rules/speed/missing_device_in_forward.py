@@ -1,8 +1,8 @@
 """A tensor made in `forward` without a device meets the module's inputs, which may live elsewhere.
 
-`torch.arange(n)` makes a CPU tensor. While the model runs on the CPU, in the unit test and on the laptop, all is well; on a
-GPU the first operation that combines it with an input raises. An index that is used for reading only does not even
-raise: it is copied to the device in every step.
+`torch.arange(n)` makes a CPU tensor. While the model runs on the CPU, in the unit test and on the laptop, all is
+well; on a GPU the first operation that combines it with an input raises. An index that is used for reading only does
+not even raise: it is copied to the device in every step.
 
 ```py bad
 import torch
@@ -112,9 +112,9 @@ class Scaled(nn.Module):
 
 ## When it is fine
 
-Zero-dimensional CPU tensors mix with all devices. A tensor that is moved before it meets an input, that is only read on the
-host, or that is made under `torch.device(...)` as context or after `torch.set_default_device` is right. A `to` in the
-same function is what `tensor-created-on-cpu` looks at.
+Zero-dimensional CPU tensors mix with all devices. A tensor that is moved before it meets an input, that is only read
+on the host, or that is made under `torch.device(...)` as context or after `torch.set_default_device` is right. A `to`
+in the same function is what `tensor-created-on-cpu` looks at.
 
 ## Not seen
 
@@ -130,12 +130,147 @@ Safe: on the CPU nothing changes, on other devices the code raised before.
 - https://docs.pytorch.org/tutorials/recipes/recipes/tuning_guide.html
 """
 
-from torchlint.api import Category, Evidence, Findings, Measured, Module, rule
+import ast
+from collections.abc import Iterator
+
+from torchlint.api import (
+    FROM_HOST,
+    Category,
+    Evidence,
+    Findings,
+    Fix,
+    Frame,
+    Function,
+    Measured,
+    Module,
+    Value,
+    finding,
+    is_tensor,
+    made_on_cpu,
+    move_of,
+    parts,
+    rule,
+    set_keyword,
+)
 
 
-@rule("TL604", "missing-device-in-forward", Category.SUSPICIOUS, since="0.1")
+@rule("TL604", "missing-device-in-forward", Category.SUSPICIOUS, since="0.1", triggers=("def forward",))
 def check(module: Module) -> Findings:
-    yield from ()
+    if module.project.mentions("set_default_device", "set_default_tensor_type"):
+        return
+    seen: set[int] = set()
+    for model in module.nn_modules:
+        forward = model.methods.get("forward")
+        if forward is None:
+            continue
+        frame = model.frame(forward, model.self_value)
+        for made, met in _meetings(forward, frame):
+            node = made.node
+            if not isinstance(node, ast.Call) or made.frame is None or made.frame.source is not module.source:
+                continue
+            if id(node) in seen or _in_device_context(module, made.frame, node):
+                continue
+            seen.add(id(node))
+            yield finding(
+                module.place(node),
+                f"`{module.code(node.func)}(...)` is made on the CPU and meets {met}, which may be on another device",
+                fix=_fix(node, forward, made),
+            )
+
+
+def _in_device_context(module: Module, frame: Frame, node: ast.AST) -> bool:
+    """Whether a `with torch.device(...)` decides where the tensor is made."""
+    current = module.parent(node)
+    while current is not None and not isinstance(current, ast.FunctionDef):
+        if isinstance(current, ast.With):
+            if any(frame.value(item.context_expr).name == "torch.device" for item in current.items):
+                return True
+        current = module.parent(current)
+    return False
+
+
+def _meetings(forward: Function, frame: Frame) -> Iterator[tuple[Value, str]]:
+    """Tensors made without a device, and what each meets: another tensor of the module, or a layer with parameters."""
+    for statement in forward.body:
+        for node in ast.walk(statement):
+            if isinstance(node, ast.BinOp):
+                yield from _meeting(frame, node.left, node.right)
+                yield from _meeting(frame, node.right, node.left)
+            elif isinstance(node, ast.Call):
+                callee = frame.value(node.func)
+                if callee.kind == "instance" and callee.target is None and callee.name in _WITH_PARAMETERS:
+                    for argument in node.args:
+                        for made in _made(frame.value(argument)):
+                            yield made, f"the parameters of `{ast.unparse(node.func)}`"
+                elif (
+                    callee.name in ("torch.cat", "torch.stack")
+                    and node.args
+                    and isinstance(node.args[0], ast.List | ast.Tuple)
+                ):
+                    first, *others = node.args[0].elts or [node]
+                    for other in others:
+                        yield from _meeting(frame, first, other)
+                        yield from _meeting(frame, other, first)
+
+
+def _meeting(frame: Frame, one: ast.expr, other: ast.expr) -> Iterator[tuple[Value, str]]:
+    if isinstance(one, ast.expr) and isinstance(other, ast.expr) and _follows_module(frame.value(other)):
+        for made in _made(frame.value(one)):
+            yield made, f"`{ast.unparse(other)}`"
+
+
+_WITH_PARAMETERS = frozenset(
+    f"torch.nn.{name}"
+    for name in ("Linear", "Embedding", "Conv1d", "Conv2d", "Conv3d", "RNN", "GRU", "LSTM", "RNNCell", "GRUCell",
+                 "LSTMCell", "LayerNorm", "MultiheadAttention")
+)  # fmt: skip
+
+
+def _made(value: Value) -> list[Value]:
+    """The factories without a device that a value certainly is on some path, and that no other path moves."""
+    if value.kind in ("tuple", "list"):
+        return [made for item in value.items for made in _made(item)]
+    found = []
+    for option in value.options:
+        if any(move_of(part) is not None for part in parts(option)):
+            return []
+        inner = option
+        while inner.kind == "call" and inner.name.startswith(".") and inner.base is not None and made_on_cpu(inner):
+            inner = inner.base
+        if inner.kind == "call" and made_on_cpu(inner) and _has_dimensions(inner):
+            found.append(inner)
+    return found
+
+
+def _has_dimensions(made: Value) -> bool:
+    if made.name in FROM_HOST:
+        first = made.argument(0, "data")
+        return made.name == "torch.tensor" and first is not None and first.kind == "list"
+    sizes = made.arguments
+    return bool(sizes) and not (sizes[0].kind == "tuple" and not sizes[0].items)
+
+
+def _follows_module(value: Value) -> bool:
+    """Whether a tensor certainly lies where the module's inputs and parameters do."""
+    if is_tensor(value) is not True or any(made_on_cpu(part) for part in parts(value) if part.kind == "call"):
+        return False
+    return any(
+        (part.kind == "apply" and part.base is not None and part.base.name in _WITH_PARAMETERS)
+        or (part.kind == "param" and is_tensor(part))
+        for part in parts(value)
+        if not part.call_of(".cpu", ".numpy", ".size", ".tolist", ".item")
+    ) and not any(part.call_of(".cpu") for part in parts(value))
+
+
+def _fix(node: ast.Call, forward: Function, made: Value) -> Fix | None:
+    """Give it the device of the first input, where that is in scope and certainly a tensor."""
+    if made.frame is None or made.frame.function is not forward or len(forward.parameters) < 2:
+        return None
+    first = forward.parameters[1].arg
+    given = Value("param", name=first, target=forward, node=forward.parameters[1], frame=made.frame)
+    if is_tensor(given) is not True:
+        return None
+    return Fix.safe(f"Make it on the device of `{first}`", set_keyword(node, "device", f"{first}.device"))
 
 
 def evidence() -> Evidence:
