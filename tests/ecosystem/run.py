@@ -12,7 +12,7 @@ from pathlib import Path
 
 sys.path[:0] = [str(Path(__file__).resolve().parents[1]), str(Path(__file__).resolve().parents[2])]
 
-from ecosystem import checking, oracle, precision, projects, robust, verdicts  # noqa: E402
+from ecosystem import checking, fixes, oracle, precision, projects, robust, verdicts  # noqa: E402
 from ecosystem.checking import Found, Run  # noqa: E402
 from torchlint import packs  # noqa: E402
 from torchlint.rule import Rule  # noqa: E402
@@ -51,6 +51,7 @@ def main() -> int:
     judge.add_argument("words", nargs="*")
 
     commands.add_parser("precision", help="precision per rule from the verdicts, against the bars")
+    fixes.add_arguments(commands)
     robust.add_arguments(commands)
     oracle.add_arguments(commands)
 
@@ -71,6 +72,8 @@ def main() -> int:
             return judge_all([" ".join(arguments.words)] if arguments.words else sys.stdin.read().splitlines())
         case "precision":
             return show_precision()
+        case "fixes":
+            return fixes.run(arguments)
         case "robust":
             return robust.main(arguments)
         case _:
