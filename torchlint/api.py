@@ -13,10 +13,33 @@ from torchlint.evidence import Evidence, Measured
 from torchlint.findings import Category, Finding, Fix, Place, Related, Safety, Severity, Span, Verb
 from torchlint.fixes import verbs
 from torchlint.fixes.verbs import *  # noqa: F403
-from torchlint.model import UNKNOWN, Call, ClassModel, Event, Frame, LossCall, Module, Reference, Trace, Value, steps
+from torchlint.model import (
+    UNKNOWN,
+    Call,
+    ClassModel,
+    Event,
+    Frame,
+    LossCall,
+    Module,
+    Reference,
+    Trace,
+    Value,
+    scaling,
+    steps,
+)
 from torchlint.model.determinism import Asked, asked_for_determinism
 from torchlint.model.lifecycle import Use, guarded, import_guarded, imports, reaches, starts_at, uses
-from torchlint.model.members import PARAMETER, Kept, has_parameters, is_used, may_register, plain_containers
+from torchlint.model.members import (
+    PARAMETER,
+    Kept,
+    Operand,
+    has_parameters,
+    is_handed_out,
+    is_used,
+    may_register,
+    operands,
+    plain_containers,
+)
 from torchlint.model.offsets import Alignment, Stretch, alignment, is_causal_model, stretch_of, token_losses
 from torchlint.model.placement import (
     CONSTANT_FACTORIES,
@@ -30,6 +53,7 @@ from torchlint.model.placement import (
     on_device,
 )
 from torchlint.model.ranges import Range, range_of
+from torchlint.model.scaling import *  # noqa: F403
 from torchlint.model.shapes import Shape, shape_of
 from torchlint.model.steps import *  # noqa: F403
 from torchlint.model.syntax import Class, Function, dotted
@@ -64,6 +88,7 @@ __all__ = [
     "LossCall",
     "Measured",
     "Module",
+    "Operand",
     "Place",
     "Range",
     "Reference",
@@ -92,6 +117,7 @@ __all__ = [
     "is_causal_model",
     "is_cpu",
     "is_device",
+    "is_handed_out",
     "is_module",
     "is_optimizer",
     "is_scaler",
@@ -104,6 +130,7 @@ __all__ = [
     "move_of",
     "on_device",
     "operand_node",
+    "operands",
     "parameters_of",
     "plain_containers",
     "range_of",
@@ -124,6 +151,7 @@ __all__ = [
 ]
 __all__ += verbs.__all__
 __all__ += steps.__all__
+__all__ += scaling.__all__
 
 _DRAFT = ("", "")
 

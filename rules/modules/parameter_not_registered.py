@@ -161,12 +161,128 @@ The fix is unsafe: the weight begins to train, and its name appears in `state_di
 - `torch.nn.Parameter`; "Note that `.to()` returns a new tensor" in `torch.Tensor.to`.
 """
 
-from torchlint.api import Category, Evidence, Findings, Measured, Module, rule
+import ast
+
+from torchlint.api import (
+    PARAMETER,
+    Category,
+    Evidence,
+    Findings,
+    Fix,
+    Function,
+    Measured,
+    Module,
+    Value,
+    finding,
+    is_handed_out,
+    is_used,
+    may_register,
+    plain_containers,
+    replace,
+    rule,
+)
+
+_NEW = frozenset(
+    [
+        "to",
+        "cuda",
+        "half",
+        "double",
+        "bfloat16",
+        "type",
+        "clone",
+        "unsqueeze",
+        "view",
+        "reshape",
+        "expand",
+        "repeat",
+        "transpose",
+        "permute",
+        "t",
+        "mul",
+        "div",
+        "add",
+        "sub",
+        "exp",
+        "abs",
+        "flatten",
+        "sigmoid",
+        "softmax",
+        "tanh",
+        "normalize",
+        "sqrt",
+    ]
+)
+_FACTORIES = frozenset(
+    f"torch.{name}"
+    for name in ["zeros", "ones", "randn", "rand", "tensor", "empty", "full", "eye", "arange", "linspace"]
+)
 
 
 @rule("TL403", "parameter-not-registered", Category.CORRECTNESS, since="0.1")
 def check(module: Module) -> Findings:
-    yield from ()
+    for cls in module.nn_modules:
+        for kept in plain_containers(cls):
+            if kept.are_fresh("parameter") and is_used(cls, kept.attribute) and not may_register(cls, kept.attribute):
+                what = f"`{cls.name}.{kept.attribute}` is a plain {kept.kind}: its parameters are not trained, moved or saved"
+                yield finding(module.place(kept.store.node), what)
+        for name, stores in cls.cls.stores.items():
+            store = stores[0]
+            if len(cls.stores(name)) != 1 or store.function.name != "__init__" or store.path or store.value is None:
+                continue
+            value = cls.frame(store.function, cls.self_value).value(store.value)
+            text = module.code(store.node)
+            if _is_lost(value, store.value, store.function):
+                what = f"`{text}` is computed from a parameter, so `{cls.name}` does not register it"
+            elif _is_free_leaf(value):
+                what = f"`{text}` is a plain tensor with `requires_grad`, which `{cls.name}` does not register"
+            else:
+                continue
+            if is_used(cls, name) and not is_handed_out(cls, name):
+                yield finding(module.place(store.node), what, fix=_moved_inside(store.value))
+
+
+def _is_lost(value: Value, expression: ast.expr, init: Function) -> bool:
+    operand: Value | None = None
+    if value.kind == "binary":
+        operand = next((item for item in value.items if item.name == PARAMETER), None)
+    elif value.kind == "call" and value.name.rpartition(".")[2] in _NEW:
+        operand = value.base if value.name.startswith(".") else value.argument(0)
+        moved = value.argument(0, "dtype") if value.name in (".to", ".type") else None
+        if moved is not None and (moved.const == "cpu" or moved.name in ("torch.float", "torch.float32")):
+            return False
+    if operand is None or operand.kind != "instance" or operand.name != PARAMETER:
+        return False
+    if operand.argument(1, "requires_grad") is not None:
+        return False
+    inside = list(ast.walk(expression))
+    if operand.node in inside:
+        return True
+    names = {node.id for node in inside if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)}
+    uses = [
+        n for n in ast.walk(init.node) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load) and n not in inside
+    ]
+    return not any(
+        isinstance(n, ast.Attribute) for n in inside if n is not getattr(expression, "func", None)
+    ) and names.isdisjoint({n.id for n in uses} - {a.arg for a in init.parameters})
+
+
+def _is_free_leaf(value: Value) -> bool:
+    if value.kind == "call" and value.name == ".requires_grad_" and value.base is not None:
+        flag = value.argument(0, "requires_grad")
+        return value.base.call_of(*_FACTORIES) and (flag is None or flag.const is True)
+    flag = value.argument(None, "requires_grad") if value.call_of(*_FACTORIES) else None
+    return flag is not None and flag.const is True
+
+
+def _moved_inside(expression: ast.expr) -> Fix | None:
+    title = "Move the operation inside the parameter, which is then trained and saved"
+    if isinstance(expression, ast.BinOp) and isinstance(expression.left, ast.Call) and len(expression.left.args) == 1:
+        made, inner = expression.left, expression.left.args[0]
+        if isinstance(inner, ast.Call | ast.Name | ast.Constant) and not made.keywords:
+            changed = ast.BinOp(left=inner, op=expression.op, right=expression.right)
+            return Fix.unsafe(title, replace(expression, f"{ast.unparse(made.func)}({ast.unparse(changed)})"))
+    return None
 
 
 def evidence() -> Evidence:

@@ -126,12 +126,73 @@ assigned a value that is not a tensor. The keys of `state_dict()` stay as they a
 - `torch.nn.Module.register_buffer`.
 """
 
-from torchlint.api import Category, Evidence, Findings, Measured, Module, rule
+import ast
+
+from torchlint.api import (
+    Category,
+    Evidence,
+    Findings,
+    Fix,
+    Measured,
+    Module,
+    Value,
+    finding,
+    is_tensor,
+    made_on_cpu,
+    operands,
+    replace,
+    rule,
+    shape_of,
+)
+
+_MOVES = ("_apply", "to", "cuda")
 
 
 @rule("TL404", "tensor-attribute-not-buffer", Category.SUSPICIOUS, since="0.1")
 def check(module: Module) -> Findings:
-    yield from ()
+    for cls in module.nn_modules:
+        if any(cls.method(name) is not None for name in _MOVES):
+            continue
+        for name, stores in cls.cls.stores.items():
+            store = stores[0]
+            if len(cls.stores(name)) != 1 or store.function.name != "__init__" or store.path or store.value is None:
+                continue
+            value = cls.frame(store.function, cls.self_value).value(store.value)
+            if not _stays_behind(value):
+                continue
+            uses = [use for use in operands(cls, name) or () if any(_follows_input(other) for other in use.others)]
+            if not uses:
+                continue
+            yield finding(
+                module.place(store.node),
+                f"`{module.code(store.node)}` is a plain tensor: `{cls.name}.to(...)` and `state_dict()` pass it by",
+                see=[(module.place(uses[0].node), "it meets the input here")],
+                fix=_as_buffer(store.statement, name),
+            )
+
+
+def _stays_behind(value: Value) -> bool:
+    if is_tensor(value) is not True or made_on_cpu(value) is not True:
+        return False
+    shape = shape_of(value)
+    return shape is not None and bool(shape.sizes)
+
+
+def _follows_input(value: Value) -> bool:
+    """Whether a value comes from a parameter of the method or from a layer, and so lies where the model lies."""
+    return any(part.kind in ("param", "apply") for part in value.walk())
+
+
+def _as_buffer(statement: ast.stmt, name: str) -> Fix | None:
+    if not isinstance(statement, ast.Assign) or len(statement.targets) != 1:
+        return None
+    target = statement.targets[0]
+    if not isinstance(target, ast.Attribute):
+        return None
+    code = f'{ast.unparse(target.value)}.register_buffer("{name}", {ast.unparse(statement.value)}, persistent=False)'
+    return Fix.unsafe(
+        "Register it as a buffer, which `to()`, `half()` and `double()` then convert", replace(statement, code)
+    )
 
 
 def evidence() -> Evidence:

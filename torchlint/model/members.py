@@ -207,3 +207,152 @@ def _is_read(node: ast.expr, parent: ast.AST | None, above: ast.AST | None) -> b
     if isinstance(parent, ast.Call):
         return isinstance(parent.func, ast.Name) and parent.func.id in _WALKS
     return isinstance(parent, ast.Compare | ast.If | ast.While | ast.BoolOp | ast.UnaryOp)
+
+
+def is_handed_out(cls: ClassModel, name: str) -> bool:
+    """Whether `self.name` may reach an optimizer or another object: in a list, as an argument, returned, from outside.
+
+    Operands of arithmetic, receivers of methods, and arguments of torch's functions and of tensor methods stay inside.
+    """
+    source = cls.cls.source
+    methods = _methods(cls)
+    if any(not method.words.isdisjoint(_REGISTERS) or _hands_out_parameters(method) for method in methods):
+        return True
+    own = {id(method) for method in methods}
+    for node in ast.walk(source.tree):
+        if not isinstance(node, ast.Attribute) or node.attr != name:
+            continue
+        function = source.function(node)
+        if function is None or not _is_own(node, name, function):
+            return True
+        if id(function) in own and isinstance(node.ctx, ast.Load) and _leaves(cls, node, function):
+            return True
+    return False
+
+
+def _leaves(cls: ClassModel, node: ast.expr, function: Function) -> bool:
+    parent = cls.cls.source.parent(node)
+    if isinstance(parent, ast.keyword):
+        parent = cls.cls.source.parent(parent)
+    if isinstance(parent, ast.Call):
+        if isinstance(parent.func, ast.Attribute):
+            callee = cls.frame(function, cls.self_value).value(parent.func)
+            outside = callee.kind == "ref" and not callee.name.startswith(("torch.", "math."))
+            return outside or callee.kind in ("function", "class", "instance") or parent.func.attr in _COLLECTS
+        callee = cls.frame(function, cls.self_value).value(parent.func)
+        return callee.kind != "ref" or not (callee.name.startswith("torch.") or "." not in callee.name)
+    if isinstance(parent, ast.Assign | ast.AnnAssign | ast.NamedExpr):
+        return True
+    return isinstance(parent, ast.List | ast.Tuple | ast.Set | ast.Dict | ast.Return | ast.Yield | ast.Starred)
+
+
+_COLLECTS = frozenset({"append", "extend", "add", "add_param_group", "update", "insert", "setdefault"})
+
+
+class Operand(NamedTuple):
+    """A use of `self.name` as one operand of a tensor operation, and the other operands."""
+
+    method: Function
+    node: ast.Attribute
+    others: tuple[Value, ...]
+
+
+def operands(cls: ClassModel, name: str) -> list[Operand] | None:
+    """Where `forward` and the methods that it calls combine `self.name` with something else.
+
+    Views, indexing and comparisons with constants on the way are looked through. `None` if some use cannot be followed
+    (it gets another name, is passed on, or is moved to a device).
+    """
+    found: list[Operand] = []
+    for method in _methods(cls):
+        if method.name == "__init__":
+            continue
+        inside = _reached(cls, method)
+        for node in ast.walk(method.node):
+            if (
+                not isinstance(node, ast.Attribute)
+                or not _is_own(node, name, method)
+                or not isinstance(node.ctx, ast.Load)
+            ):
+                continue
+            others = _combined(cls, node, method)
+            if others is None:
+                return None
+            if others and inside:
+                found.append(Operand(method, node, others))
+    return found
+
+
+def _reached(cls: ClassModel, method: Function) -> bool:
+    reached, waiting = set(), ["forward"]
+    while waiting:
+        name = waiting.pop()
+        if name == method.name:
+            return True
+        current = cls.method(name)
+        if name not in reached and current is not None:
+            reached.add(name)
+            waiting.extend(current.words)
+    return False
+
+
+def _combined(cls: ClassModel, node: ast.expr, method: Function) -> tuple[Value, ...] | None:
+    source = cls.cls.source
+    frame = cls.frame(method, cls.self_value)
+    for _ in range(8):
+        parent = source.parent(node)
+        if isinstance(parent, ast.Subscript):
+            if parent.value is not node:
+                return ()
+        elif isinstance(parent, ast.Attribute):
+            if parent.attr in _ABOUT:
+                return ()
+            call = source.parent(parent)
+            if not isinstance(call, ast.Call) or call.func is not parent:
+                return None
+            if parent.attr in _TAKES_TWO:
+                return tuple(frame.value(a) for a in call.args)
+            if parent.attr not in _LOOKED_THROUGH:
+                return None
+            parent = call
+        elif isinstance(parent, ast.Compare):
+            others = [o for o in (parent.left, *parent.comparators) if o is not node]
+            if not all(isinstance(o, ast.Constant) for o in others):
+                return tuple(frame.value(o) for o in others)
+        elif isinstance(parent, ast.BinOp):
+            above = source.parent(parent)
+            if isinstance(above, ast.Attribute):
+                return None
+            other = parent.right if parent.left is node else parent.left
+            if not isinstance(other, ast.Constant):
+                return (frame.value(other),)
+        elif isinstance(parent, ast.Call) and isinstance(parent.func, ast.Attribute) and node in parent.args:
+            if parent.func.attr not in _TAKES_TWO:
+                return None
+            callee = frame.value(parent.func)
+            given = [a for a in parent.args if a is not node]
+            receiver = () if callee.kind == "ref" else (frame.value(parent.func.value),)
+            return (*receiver, *(frame.value(a) for a in given if not isinstance(a, ast.Constant)))
+        elif isinstance(parent, ast.UnaryOp):
+            pass
+        else:
+            return None
+        node = parent
+    return None
+
+
+_ABOUT = frozenset(
+    {"shape", "size", "dtype", "device", "ndim", "dim", "numel", "item", "tolist", "is_cuda", "requires_grad"}
+)
+_LOOKED_THROUGH = frozenset(
+    {
+        "view", "reshape", "unsqueeze", "squeeze", "expand", "float", "bool", "long", "t", "transpose", "permute",
+        "repeat", "flatten", "contiguous",
+    }
+)  # fmt: skip
+_TAKES_TWO = frozenset(
+    {
+        "masked_fill", "masked_fill_", "matmul", "mm", "bmm", "mul", "add", "sub", "div", "where", "einsum",
+        "logical_and", "logical_or", "eq", "ne", "lt", "gt", "le", "ge", "dot", "mv",
+    }
+)  # fmt: skip

@@ -345,6 +345,9 @@ def _made_on_cpu(value: Value, depth: int) -> bool | None:
         return True
     if value.name.startswith(".") and value.name[1:] in _KEEPS_DEVICE and value.base is not None:
         return _made_on_cpu(value.base, depth + 1)
+    if value.name.startswith("torch.") and value.name[6:] in _KEEPS_DEVICE:
+        given = value.argument(0, "input")
+        return _made_on_cpu(given, depth + 1) if given is not None else None
     return None
 
 

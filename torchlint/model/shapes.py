@@ -505,7 +505,7 @@ _SAME = frozenset(
         "elu", "silu", "selu", "mish", "softplus", "hardtanh", "relu6", "softsign", "tanhshrink", "neg", "negative",
         "reciprocal", "round", "floor", "ceil", "sign", "sin", "cos", "masked_fill", "masked_fill_", "nan_to_num",
         "layer_norm", "batch_norm", "normalize", "cumsum", "flip", "roll", "logit", "pin_memory", "rms_norm", "erf",
-        "expm1", "fill_", "zero_", "normal_", "uniform_",
+        "expm1", "tril", "triu", "fill_", "zero_", "normal_", "uniform_",
     )
 )  # fmt: skip
 _REDUCES = frozenset(
