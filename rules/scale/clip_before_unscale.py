@@ -1,8 +1,8 @@
 """Gradients are clipped while they still carry the scale of the gradient scaler.
 
-`scaler.scale(loss).backward()` leaves gradients that are 65,536 times too large. Clipping them to norm 1 and unscaling them
-afterwards, as `scaler.step` does, leaves steps of norm 1/65536: plain SGD stops learning, Adam hides the change of scale and
-clips every step to the same length.
+`scaler.scale(loss).backward()` leaves gradients that are 65,536 times too large. Clipping them to norm 1 and
+unscaling them afterwards, as `scaler.step` does, leaves steps of norm 1/65536: plain SGD stops learning, Adam hides
+the change of scale and clips every step to the same length.
 
 ```py bad
 import torch
@@ -125,8 +125,8 @@ class Trainer:
 
 ## When it is fine
 
-A threshold that is multiplied by `scaler.get_scale()`, and a scaler that is never enabled. Accelerate's, Lightning's and Fabric's
-own `clip_grad_norm_` unscale first.
+A threshold that is multiplied by `scaler.get_scale()`, and a scaler that is never enabled. Accelerate's, Lightning's
+and Fabric's own `clip_grad_norm_` unscale first.
 
 ## Not seen
 
@@ -141,12 +141,72 @@ Unsafe: the clipping threshold takes its intended meaning, so the steps become l
 - https://docs.pytorch.org/docs/stable/notes/amp_examples.html#gradient-clipping
 """
 
-from torchlint.api import Category, Evidence, Findings, Measured, Module, rule
+import ast
+
+from torchlint.api import (
+    Category,
+    Event,
+    Evidence,
+    Findings,
+    Fix,
+    Measured,
+    Module,
+    Trace,
+    Value,
+    concerns,
+    finding,
+    insert_before,
+    may_touch,
+    on_the_way_to_step,
+    optimizer_of,
+    parts,
+    rule,
+    scaled_backwards,
+)
 
 
 @rule("TL801", "clip-before-unscale", Category.CORRECTNESS, since="0.1", triggers=("scaler", "Scaler"))
 def check(module: Module) -> Findings:
-    yield from ()
+    for trace in module.traces:
+        for backward, scaler in scaled_backwards(trace):
+            for clip in trace.of("clip"):
+                step = _scaled_step(trace, backward, clip, scaler)
+                if step is None:
+                    continue
+                yield finding(
+                    clip,
+                    f"gradients are clipped while they still carry the scale of `{step.text}`",
+                    see=[(backward, "the loss is scaled here"), (step, "the scale is taken off here")],
+                    fix=_fix(module, clip, step),
+                )
+
+
+def _scaled_step(trace: Trace, backward: Event, clip: Event, scaler: Value) -> Event | None:
+    """The step that takes the scale off what was clipped before."""
+    if clip.manager is not None or not clip.name.startswith("torch."):
+        return None
+    limit = clip.argument(1, "max_norm") or clip.argument(1, "clip_value")
+    if limit is not None and any(part.name == ".get_scale" for part in parts(limit)):
+        return None
+
+    def blocks(event: Event) -> bool:
+        return on_the_way_to_step(event) or may_touch(event, (scaler,))
+
+    if trace.path(backward, lambda event: event is clip, blocks, across=False) is None:
+        return None
+    step = trace.path(clip, lambda event: event.kind == "step" and event.manager is not None, blocks, across=False)
+    if step is None or step.manager is None or step.manager.key != scaler.key:
+        return None
+    optimizer = optimizer_of(step)
+    return step if optimizer is None or concerns(clip, optimizer) is not False else None
+
+
+def _fix(module: Module, clip: Event, step: Event) -> Fix | None:
+    statement = module.statement(clip.node)
+    if clip.frame is not step.frame or statement is None or not isinstance(step.node, ast.Call) or not step.node.args:
+        return None
+    call = f"{step.text}.unscale_({module.code(step.node.args[0])})"
+    return Fix.unsafe("Unscale the gradients first, which makes the steps larger", insert_before(statement, call))
 
 
 def evidence() -> Evidence:

@@ -1,8 +1,8 @@
 """The loss is scaled by a gradient scaler, but the optimizer is stepped without it.
 
-`scaler.scale(loss).backward()` multiplies the gradients by 65,536; `scaler.step(optimizer)` divides them again and skips the
-step if they overflowed. A bare `optimizer.step()` does neither: SGD moves 65,536 times too far and diverges at once; Adam,
-which does not care about scale, hides it until the first overflow writes NaN into the weights.
+`scaler.scale(loss).backward()` multiplies the gradients by 65,536; `scaler.step(optimizer)` divides them again and
+skips the step if they overflowed. A bare `optimizer.step()` does neither: SGD moves 65,536 times too far and diverges
+at once; Adam, which does not care about scale, hides it until the first overflow writes NaN into the weights.
 
 ```py bad
 import torch
@@ -133,12 +133,72 @@ Unsafe: the step becomes smaller by the scale, and overflowing steps are skipped
 - https://docs.pytorch.org/docs/stable/amp.html#gradient-scaling
 """
 
-from torchlint.api import Category, Evidence, Findings, Measured, Module, rule
+import ast
+
+from torchlint.api import (
+    Category,
+    Event,
+    Evidence,
+    Findings,
+    Fix,
+    Measured,
+    Module,
+    Trace,
+    Value,
+    finding,
+    gradients_by_hand,
+    may_touch,
+    on_the_way_to_step,
+    replace,
+    rule,
+    scaled_backwards,
+)
 
 
 @rule("TL802", "optimizer-step-bypasses-scaler", Category.CORRECTNESS, since="0.1", triggers=("scaler", "Scaler"))
 def check(module: Module) -> Findings:
-    yield from ()
+    for trace in module.traces:
+        for backward, scaler in scaled_backwards(trace):
+            if gradients_by_hand(trace, backward.loop):
+                continue
+            for step in trace.of("step"):
+                if step.manager is not None or not _follows(trace, backward, step, scaler):
+                    continue
+                yield finding(
+                    step,
+                    f"`{module.code(step.node)}` uses gradients that carry the scale of `{_scaler_text(module, backward)}`",
+                    see=[(backward, "the loss is scaled here")],
+                    fix=_fix(module, trace, backward, step),
+                )
+
+
+def _follows(trace: Trace, backward: Event, step: Event, scaler: Value) -> bool:
+    """Whether a step certainly uses the scaled gradients: nothing between, and no condition of its own."""
+
+    def blocks(event: Event) -> bool:
+        other = event.kind == "step" and event is not step
+        return other or on_the_way_to_step(event) or may_touch(event, (scaler,))
+
+    taken = {(id(guard.test), guard.outcome) for guard in backward.guards}
+    own = [guard for guard in step.guards if (id(guard.test), guard.outcome) not in taken]
+    if any(not guard.is_periodic for guard in own):
+        return False
+    return trace.path(backward, lambda event: event is step, blocks, across=False) is not None
+
+
+def _scaler_text(module: Module, backward: Event) -> str:
+    node: ast.AST = backward.node
+    for _ in range(2):
+        node = getattr(getattr(node, "func", None), "value", node)
+    return module.code(node)
+
+
+def _fix(module: Module, trace: Trace, backward: Event, step: Event) -> Fix | None:
+    updated = any(event.loops == step.loops for event in trace.of("scaler_update"))
+    if backward.frame is not step.frame or not isinstance(step.node, ast.Call) or step.node.args or not updated:
+        return None
+    call = f"{_scaler_text(module, backward)}.step({step.text})"
+    return Fix.unsafe("Step through the scaler, which takes its scale off the gradients", replace(step.node, call))
 
 
 def evidence() -> Evidence:
