@@ -1,8 +1,8 @@
 """Training calls the wrapped model inside `DistributedDataParallel`, so gradients are not averaged.
 
-The all-reduce of the gradients is prepared in the wrapper's own forward. `ddp.module(x)`, or the name that the model had
-before it was wrapped, goes around it: each rank trains on its own share of the data with its own gradients, the replicas
-drift apart, and every rank's loss falls nicely. The experiment counts the reductions: none.
+The all-reduce of the gradients is prepared in the wrapper's own forward. `ddp.module(x)`, or the name that the model
+had before it was wrapped, goes around it: each rank trains on its own share of the data with its own gradients, the
+replicas drift apart, and every rank's loss falls nicely. The experiment counts the reductions: none.
 
 ```py bad
 import torch
@@ -125,8 +125,8 @@ def main(loader, local_rank: int, every: int) -> None:
 
 ## When it is fine
 
-Validation, generation, weight averages and saving use the inner module with good reason, and so does code that reduces the
-gradients itself.
+Validation, generation, weight averages and saving use the inner module with good reason, and so does code that
+reduces the gradients itself.
 
 ## Not seen
 
@@ -142,18 +142,76 @@ Unsafe: gradients are averaged over the ranks from here on, which is also a comm
 - https://docs.pytorch.org/docs/stable/notes/ddp.html
 """
 
-from torchlint.api import Category, Evidence, Findings, Measured, Module, rule
+import ast
+from collections.abc import Iterator
 
-
-@rule(
-    "TL804",
-    "ddp-forward-bypass",
-    Category.CORRECTNESS,
-    since="0.1",
-    triggers=("DistributedDataParallel", "DDP"),
+from torchlint.api import (
+    Category,
+    Event,
+    Evidence,
+    Findings,
+    Fix,
+    Measured,
+    Module,
+    Trace,
+    Value,
+    finding,
+    is_module,
+    parts,
+    rule,
+    unwrap,
 )
+
+_WRAPPER = "torch.nn.parallel.DistributedDataParallel"
+
+
+@rule("TL804", "ddp-forward-bypass", Category.CORRECTNESS, since="0.1", triggers=("DistributedDataParallel", "DDP"))
 def check(module: Module) -> Findings:
-    yield from ()
+    for trace in module.traces:
+        for wrap in trace.of("wrap"):
+            wrapper = wrap.value
+            inner = wrapper.argument(0, "module") if wrapper.name == _WRAPPER else None
+            if inner is None or is_module(inner) is False or inner.kind in ("unknown", "union"):
+                continue
+            for event in _bypasses(trace, wrap, wrapper, inner):
+                yield finding(
+                    event,
+                    f"`{_callee(module, event)}(...)` goes around `DistributedDataParallel`, so gradients are not averaged",
+                    see=[(wrap, "the model is wrapped here")],
+                    fix=_fix(module, event),
+                )
+
+
+def _bypasses(trace: Trace, wrap: Event, wrapper: Value, inner: Value) -> Iterator[Event]:
+    """Calls of the inner model, after it was wrapped, whose result certainly reaches a backward pass."""
+    for event in trace.of("forward", "call"):
+        if not isinstance(event.node, ast.Call) or event.no_grad is not False:
+            continue
+        callee = event.frame.value(event.node.func)
+        if callee.key != inner.key or callee.key == wrapper.key:
+            continue
+        if trace.path(wrap, event.__eq__) is None:
+            continue
+        if any(_feeds(event, backward) for backward in trace.of("backward")):
+            yield event
+
+
+def _feeds(event: Event, backward: Event) -> bool:
+    """Whether the result of a call is part of what a backward pass starts from."""
+    loss = backward.subject
+    return loss is not None and any(part.node is event.node for part in parts(loss))
+
+
+def _callee(module: Module, event: Event) -> str:
+    return module.code(event.node.func) if isinstance(event.node, ast.Call) else event.text
+
+
+def _fix(module: Module, event: Event) -> Fix | None:
+    func = event.node.func if isinstance(event.node, ast.Call) else None
+    if not isinstance(func, ast.Attribute) or func.attr != "module":
+        return None
+    title = "Call the wrapper, which averages the gradients over the ranks"
+    return Fix.unsafe(title, unwrap(func, func.value))
 
 
 def evidence() -> Evidence:

@@ -1,7 +1,8 @@
 """`DistributedSampler` draws the same order in every epoch, because nobody tells it the epoch.
 
 The sampler shuffles with a generator seeded by `seed + epoch`, so that all ranks agree. Its epoch stays 0 unless
-`sampler.set_epoch(epoch)` is called: every epoch then has the same batches in the same order. Nothing in the loss shows it.
+`sampler.set_epoch(epoch)` is called: every epoch then has the same batches in the same order. Nothing in the loss
+shows it.
 
 ```py bad
 import torch
@@ -78,7 +79,7 @@ from data import make_loader
 
 def one_epoch(model: nn.Module, loader, optimizer: torch.optim.Optimizer) -> None:
     model.train()
-    for x, y in loader:
+    for x, y in loader:  # TL803
         optimizer.zero_grad()
         loss = nn.functional.cross_entropy(model(x), y)
         loss.backward()
@@ -89,7 +90,7 @@ def fit(model: nn.Module, dataset, epochs: int) -> None:
     loader = make_loader(dataset, distributed=True)
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
     for epoch in range(epochs):
-        one_epoch(model, loader, optimizer)  # TL803
+        one_epoch(model, loader, optimizer)
 ```
 
 ```py good
@@ -121,29 +122,108 @@ def train(model: nn.Module, dataset: Dataset, held_out: Dataset, optimizer: torc
 
 ## When it is fine
 
-`shuffle=False`, a single pass over the data, and trainers that call `set_epoch` themselves (Lightning, Accelerate, Hugging Face
-`Trainer`).
+`shuffle=False`, a single pass over the data, and trainers that call `set_epoch` themselves (Lightning, Accelerate,
+Hugging Face `Trainer`).
 
 ## Not seen
 
-Samplers that may be something else on another path (`DistributedSampler(...) if distributed else None`) are followed; samplers
-that are chosen by a registry or a configuration are not.
+Samplers that may be something else on another path (`DistributedSampler(...) if distributed else None`) are followed;
+samplers that are chosen by a registry or a configuration are not.
 
 ## Fix safety
 
-Safe to apply as code, yet offered as unsafe: the order of the data, and with it the trained numbers, change from the second epoch on.
+Safe to apply as code, yet offered as unsafe: the order of the data, and with it the trained numbers, change from the
+second epoch on.
 
 ## References
 
 - https://docs.pytorch.org/docs/stable/data.html#torch.utils.data.distributed.DistributedSampler
 """
 
-from torchlint.api import Category, Evidence, Findings, Measured, Module, rule
+import ast
+
+from torchlint.api import (
+    Category,
+    Evidence,
+    Findings,
+    Fix,
+    Loop,
+    Measured,
+    Module,
+    Trace,
+    Value,
+    finding,
+    insert_first,
+    made_inside,
+    may_touch,
+    roles,
+    rule,
+)
 
 
-@rule("TL803", "distributed-sampler-set-epoch", Category.CORRECTNESS, since="0.1", triggers=("DistributedSampler",))
+@rule("TL803", "distributed-sampler-set-epoch", Category.CORRECTNESS, since="0.1", triggers=("loader",))
 def check(module: Module) -> Findings:
-    yield from ()
+    for trace in module.traces:
+        for loop in trace.loops:
+            epochs = loop.outer
+            if epochs is None or not trace.inside(loop, "backward") or _is_told(trace, epochs):
+                continue
+            made = _shuffling(loop.iterable)
+            if made is None or made_inside(made[0], epochs) or made_inside(made[1], epochs):
+                continue
+            loader, sampler = made
+            if any(epochs in event.loops and may_touch(event, (loader, sampler)) for event in trace.of("call")):
+                continue
+            yield finding(
+                module.place(loop.node.iter if isinstance(loop.node, ast.For) else loop.node, loop.frame),
+                "every epoch sees the data in the same order: nobody calls `set_epoch` of the `DistributedSampler`",
+                see=[(sampler, "the sampler is made here")],
+                fix=_fix(module, loop, epochs, loader),
+            )
+
+
+def _is_told(trace: Trace, epochs: Loop) -> bool:
+    """Whether some code around sets the epoch, or a library does that takes the loader in hand."""
+    if trace.of("set_epoch") or _passes(epochs) == 1:
+        return True
+    texts = {event.frame.source.path: event.frame.source.text for event in trace.events}
+    return any(word in text for text in texts.values() for word in ("set_epoch", "Accelerator", "Fabric", "deepspeed"))
+
+
+def _passes(epochs: Loop) -> object:
+    """The number of epochs, if it is literal."""
+    over = epochs.iterable
+    last = over.arguments[-1] if over.name == "range" and over.arguments else None
+    return last.const if last is not None and last.kind == "const" else None
+
+
+def _shuffling(iterable: Value) -> tuple[Value, Value] | None:
+    """A loader and its sampler, if that is torch's `DistributedSampler` (on one path at least) and shuffles."""
+    for loader in iterable.options:
+        if loader.kind != "instance" or loader.name != roles.LOADER:
+            continue
+        sampler = loader.argument(3, "sampler")
+        for option in sampler.options if sampler is not None else ():
+            if option.kind == "instance" and option.name == "torch.utils.data.DistributedSampler":
+                shuffle = option.argument(3, "shuffle")
+                if shuffle is None or (shuffle.kind == "const" and shuffle.const):
+                    return loader, option
+    return None
+
+
+def _fix(module: Module, loop: Loop, epochs: Loop, loader: Value) -> Fix | None:
+    target = getattr(epochs.node, "target", None)
+    given = next((k.value for k in getattr(loader.node, "keywords", ()) if k.arg == "sampler"), None)
+    if loop.frame is not epochs.frame or epochs.frame.source is not module.source or not isinstance(target, ast.Name):
+        return None
+    if isinstance(given, ast.Name) and loader.frame is loop.frame:
+        owner = given.id
+    elif isinstance(loop.node, ast.For) and isinstance(loop.node.iter, ast.Name):
+        owner = f"{loop.node.iter.id}.sampler"
+    else:
+        return None
+    title = "Tell the sampler the epoch, which changes the order of the data from the second epoch on"
+    return Fix.unsafe(title, insert_first(epochs.node, f"{owner}.set_epoch({target.id})"))
 
 
 def evidence() -> Evidence:
@@ -151,11 +231,11 @@ def evidence() -> Evidence:
     from torch.utils.data import DistributedSampler
 
     def same_places(told: bool) -> int:
-        sampler = DistributedSampler(range(1000), num_replicas=2, rank=0, shuffle=True)  # type: ignore[arg-type,var-annotated]
+        sampler = DistributedSampler(range(1000), num_replicas=2, rank=0, shuffle=True)
         first = list(sampler)
         if told:
             sampler.set_epoch(1)
-        return sum(a == b for a, b in zip(first, sampler))
+        return sum(a == b for a, b in zip(first, sampler, strict=True))
 
     bad, good = same_places(False), same_places(True)
     return Evidence(
