@@ -35,6 +35,7 @@ class Overrides(NamedTuple):
     per_file_ignores: tuple[tuple[str, tuple[str, ...]], ...] = ()
 
 
+_PROJECTS_HELD = 2
 _NO_OVERRIDES = Overrides()
 
 
@@ -144,6 +145,8 @@ class Workspace:
                 files=lambda: self._python_files(root),
                 torch_below=lambda: None if settings.torch_version else _torch_below(root),
             )
+            while len(self._projects) >= _PROJECTS_HELD:
+                self._projects.pop(next(iter(self._projects))).close()
             self._projects[key] = project
         return project
 
@@ -212,7 +215,8 @@ class Workspace:
 
     def forget(self, path: str) -> None:
         """Drop what was read of a file that has changed."""
-        self._projects.clear()
+        while self._projects:
+            self._projects.popitem()[1].close()
         self._exists.pop(path, None)
 
 

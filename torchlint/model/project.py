@@ -20,7 +20,7 @@ Read = Callable[[str], bytes | None]
 _HELD = 4_000_000  # bytes of source text kept parsed
 _LARGEST = 2_000_000  # a larger file is not followed into
 _MOST_CALLERS = 40
-_MOST_INLINED = 12
+_MOST_INLINED = 6
 _NEVER_LOCAL = frozenset(
     {"torch", "numpy", "os", "sys", "typing", "math", "re", "json", "time", "random", "__future__"}
 )
@@ -112,6 +112,14 @@ class Project:
             if held > _HELD:
                 source.dispose()
                 del self._sources[path]
+
+    def close(self) -> None:
+        """Free everything that is held; the project can still be used and reads its files again."""
+        self.finish()
+        for source in self._sources.values():
+            if source is not None:
+                source.dispose()
+        self._sources.clear()
 
     def number(self, identity: object) -> int:
         """A small number for an identity, the same for equal ones until `finish`."""
