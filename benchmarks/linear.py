@@ -25,7 +25,7 @@ COMMAND = (
     "torchlint",
     "check",
     "--isolated",
-    "--preview",
+    "--config=preview=true",
     "--select=ALL",
     "--exit-zero",
     "-j1",

@@ -28,7 +28,16 @@ ROOT = HERE.parent
 FLOOR = "ast.parse alone"
 OURS = "torchlint (all rules)"
 ALL_CORES = "torchlint (all rules, all cores)"
-TORCHLINT = (sys.executable, "-m", "torchlint", "check", "--isolated", "--preview", "--select=ALL", "--exit-zero")
+TORCHLINT = (
+    sys.executable,
+    "-m",
+    "torchlint",
+    "check",
+    "--isolated",
+    "--config=preview=true",
+    "--select=ALL",
+    "--exit-zero",
+)
 
 
 class Tool(NamedTuple):

@@ -18,6 +18,7 @@ from ecosystem.places import Place, draw, place_of
 
 ACCEPTED = Path(__file__).resolve().parent / "findings.txt"
 ROOT = Path(__file__).resolve().parents[2]
+LIMIT = 900  # seconds for one project
 
 
 class Found(NamedTuple):
@@ -74,10 +75,15 @@ def check(chosen: Iterable[projects.Project], rules: Iterable[str] = ()) -> Iter
 
 def findings_in(project: projects.Project, select: str) -> tuple[list[Found], list[str]]:
     """The findings in one project, sorted, and what went wrong."""
-    command = [sys.executable, "-m", "torchlint", "check", "--isolated", "--preview", f"--select={select}"]
-    command += ["--output-format=json", "--exit-zero", "-j1", "."]
+    command = [sys.executable, "-m", "torchlint", "check", "--isolated", "--config=preview=true", f"--select={select}"]
+    command += ["--output-format=json", "--exit-zero", "--no-respect-gitignore", "-j1", "."]
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
-    done = subprocess.run(command, cwd=project.root, env=environment, capture_output=True, text=True, check=False)
+    try:
+        done = subprocess.run(
+            command, cwd=project.root, env=environment, capture_output=True, text=True, check=False, timeout=LIMIT
+        )
+    except subprocess.TimeoutExpired:
+        return [], [f"{project.name}: not ended after {LIMIT} s"]
     errors = [f"{project.name}: {line}" for line in done.stderr.splitlines() if line.strip()]
     if done.returncode:
         return [], [f"{project.name}: exit {done.returncode}", *errors]
