@@ -172,12 +172,98 @@ Unsafe: the clipping starts to work, so updates become smaller than they were.
 
 from __future__ import annotations
 
-from torchlint.api import Category, Evidence, Findings, Measured, Module, rule
+from torchlint.api import (
+    Category,
+    Event,
+    Evidence,
+    Findings,
+    Fix,
+    Measured,
+    Module,
+    Trace,
+    Value,
+    clearing,
+    common_loop,
+    concerns,
+    filling,
+    finding,
+    gradients_by_hand,
+    made_inside,
+    managed,
+    move_before,
+    one_shot,
+    optimizer_of,
+    rule,
+    wrap,
+)
 
 
 @rule("TL104", "clip-has-no-effect", Category.CORRECTNESS, since="0.1", triggers=("clip_grad",))
 def check(module: Module) -> Findings:
-    yield from ()
+    for trace in module.traces:
+        for clip in trace.of("clip"):
+            if _only_measures(clip):
+                continue
+            for step in trace.of("step"):
+                optimizer = optimizer_of(step)
+                if optimizer is None:
+                    continue
+                found = list(_spent(module, trace, clip, optimizer)) or list(
+                    _misplaced(module, trace, clip, step, optimizer)
+                )
+                if found:
+                    yield found[0]
+                    break
+
+
+def _only_measures(clip: Event) -> bool:
+    limit = clip.argument(1, "max_norm") or clip.argument(None, "clip_value")
+    if limit is None:
+        return clip.manager is None
+    if limit.kind == "const":
+        return isinstance(limit.const, int | float) and limit.const >= 1e5
+    return any(part.name.endswith("inf") or part.const in ("inf", "Inf") for part in limit.walk())
+
+
+def _spent(module: Module, trace: Trace, clip: Event, optimizer: Value) -> Findings:
+    params = clip.subject
+    given = optimizer.argument(0, "params")
+    if params is None or given is None or params.key != given.key or not one_shot(params) or params.node is None:
+        return
+    fix = None
+    if params.frame is not None and params.frame.source is trace.source:
+        fix = Fix.unsafe("Keep the parameters in a list (the clipping starts to work)", wrap(params.node, "list({})"))
+    message = f"`{module.code(clip.node)}` clips nothing: the optimizer has used up the iterator"
+    yield finding(clip, message, see=[(params, "an iterator that can be read once"), (optimizer, "read here")], fix=fix)
+
+
+def _misplaced(module: Module, trace: Trace, clip: Event, step: Event, optimizer: Value) -> Findings:
+    loop = common_loop(clip, step)
+    if loop is None or concerns(clip, optimizer) is not True or not trace.complete or gradients_by_hand(trace, loop):
+        return
+    clears, fills = clearing(trace, optimizer), filling(trace, optimizer)
+    backwards = [fill for fill in fills if fill.kind == "backward" and loop in fill.loops]
+    users = [s for s in trace.of("step") if concerns(s, optimizer) is not False]
+    users += [fill for fill in fills if fill.kind != "backward"]
+    if not backwards or not clears or any(managed(backward) is not False for backward in backwards):
+        return
+    filled = any(trace.path(fill, lambda e: e is clip, lambda e: e in clears) for fill in fills)
+    used = trace.path(clip, lambda e: e in users, lambda e: e in clears) is not None
+    code = module.code(clip.node)
+    if not filled and trace.from_entry(lambda e: e is clip, lambda e: e in clears) is None:
+        message = f"`{code}` runs before `backward()`, when there are no gradients to clip"
+    elif not used:
+        message = f"`{code}` clips gradients that are cleared before the next step"
+    else:
+        return
+    fix = None
+    late, early = module.statement(clip.node), module.statement(step.node)
+    if clip.is_local and clip.frame is step.frame and late is not None and early is not None:
+        if module.parent(late) is module.parent(early):
+            fix = Fix.unsafe(
+                "Clip between `backward()` and `step()` (the clipping starts to work)", move_before(late, early)
+            )
+    yield finding(clip, message, see=[(step, "the step that should use clipped gradients")], fix=fix)
 
 
 def evidence() -> Evidence:

@@ -112,12 +112,37 @@ weights that the backward pass needs.
 
 from __future__ import annotations
 
-from torchlint.api import Category, Evidence, Findings, Measured, Module, rule
+from torchlint.api import (
+    Category,
+    Evidence,
+    Findings,
+    Fix,
+    Measured,
+    Module,
+    finding,
+    move_after,
+    rule,
+    step_in_vain,
+)
 
 
 @rule("TL103", "step-before-backward", Category.CORRECTNESS, since="0.1", triggers=("step",))
 def check(module: Module) -> Findings:
-    yield from ()
+    for trace in module.traces:
+        for step in trace.of("step"):
+            lost = step_in_vain(trace, step)
+            if lost is None or trace.path(step, lambda e, lost=lost: e is lost.backward, across=False) is None:
+                continue
+            early, late = module.statement(step.node), module.statement(lost.backward.node)
+            fix = None
+            if step.is_local and step.frame is lost.backward.frame and early is not None and late is not None:
+                if module.parent(early) is module.parent(late):
+                    fix = Fix.safe("Step after `backward()`", move_after(early, late))
+            message = (
+                f"`{module.code(step.node)}` runs before `{module.code(lost.backward.node)}` and finds no gradients"
+            )
+            see = [(lost.backward, "computed here, after the step"), (lost.clear, "cleared here, before the next step")]
+            yield finding(step, message, see=see, fix=fix)
 
 
 def evidence() -> Evidence:

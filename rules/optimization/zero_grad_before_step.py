@@ -152,12 +152,77 @@ Gradients that are copied aside before the clearing and put back by code that ca
 
 from __future__ import annotations
 
-from torchlint.api import Category, Evidence, Findings, Measured, Module, rule
+from torchlint.api import (
+    Category,
+    Event,
+    Evidence,
+    Finding,
+    Findings,
+    Fix,
+    Measured,
+    Module,
+    Trace,
+    clearing,
+    concerns,
+    filling,
+    finding,
+    gradients_by_hand,
+    insert_before,
+    managed,
+    move_before,
+    optimizer_of,
+    rule,
+    step_in_vain,
+)
 
 
 @rule("TL102", "zero-grad-before-step", Category.CORRECTNESS, since="0.1", triggers=("zero_grad",))
 def check(module: Module) -> Findings:
-    yield from ()
+    for trace in module.traces:
+        for step in trace.of("step"):
+            lost = step_in_vain(trace, step)
+            if lost is not None and trace.path(step, lambda e: e is lost.backward, across=False) is None:
+                yield _report(module, lost.clear, lost.backward, step)
+            elif lost is None:
+                yield from _micro_batches(trace, step)
+
+
+def _report(module: Module, clear: Event, backward: Event, step: Event) -> Finding:
+    fix = None
+    first, second = module.statement(backward.node), module.statement(clear.node)
+    if clear.frame is backward.frame and clear.is_local and first is not None and second is not None:
+        if module.parent(first) is module.parent(second):
+            fix = Fix.safe("Clear the gradients before `backward()`", move_before(second, first))
+    message = f"`{module.code(clear.node)}` throws away the gradients before `{module.code(step.node)}` can use them"
+    return finding(clear, message, see=[(backward, "computed here"), (step, "wanted here")], fix=fix)
+
+
+def _micro_batches(trace: Trace, step: Event) -> Findings:
+    """Accumulation that clears on every micro-batch but steps on every k-th."""
+    optimizer = optimizer_of(step)
+    loop = step.loop
+    if optimizer is None or loop is None or not trace.complete or gradients_by_hand(trace, loop):
+        return
+    tests = [guard.test for guard in step.guards if guard.is_periodic and guard.outcome]
+    fills = [event for event in filling(trace, optimizer) if loop in event.loops]
+    clears = [event for event in clearing(trace, optimizer) if event.loop is loop]
+    steps = [other for other in trace.inside(loop, "step") if concerns(other, optimizer) is not False]
+    if not tests or len(steps) != 1 or any(fill.kind != "backward" or managed(fill) is not False for fill in fills):
+        return
+    for clear in clears:
+        if any(guard.test in tests for event in (clear, *fills) for guard in event.guards):
+            return
+        for fill in fills:
+            again = trace.path(fill, lambda e, f=fill: e is f, lambda e, c=clear: e is c, within=loop)
+            if again is None and trace.path(fill, lambda e, c=clear: e is c, within=loop) is not None:
+                every = f"`{step.text}.step()` runs only if `{_text(step)}`"
+                message = f"`{clear.text}.zero_grad()` drops each micro-batch's gradients, but {every}"
+                yield finding(clear, message, see=[(fill, "accumulated here"), (step, "used here")])
+                return
+
+
+def _text(step: Event) -> str:
+    return next(guard.text for guard in step.guards if guard.is_periodic)
 
 
 def evidence() -> Evidence:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterable, Iterator
+from typing import NamedTuple
 
 from torchlint.model.tensors import parameters_of
 from torchlint.model.trace import Event, Loop, Trace, is_optimizer, is_scaler
@@ -15,8 +16,11 @@ from torchlint.model.values import NONE, Value, is_module, sequential_layers, un
 from torchlint.torch_api import roles
 
 __all__ = [
+    "InVain",
+    "clearing",
     "common_loop",
     "concerns",
+    "filling",
     "given_to",
     "gradients_by_hand",
     "has_parameters",
@@ -26,8 +30,10 @@ __all__ = [
     "managed",
     "may_touch",
     "mode_layer",
+    "one_shot",
     "optimizer_of",
     "parts",
+    "step_in_vain",
     "trained_by",
 ]
 
@@ -260,6 +266,8 @@ def concerns(event: Event, optimizer: Value) -> bool | None:
         modules = (unwrapped(subject),)
     else:
         modules = parameters_of(subject)
+        if modules is None and event.kind == "zero_grad" and subject.kind in ("param", "attribute", "element", "item"):
+            modules = (subject,)
     if own is None or modules is None:
         return None
     answers = [_covered(target, modules) for target in own]
@@ -281,10 +289,52 @@ def _covered(target: Value, modules: Iterable[Value]) -> bool | None:
     return answer
 
 
-def may_touch(event: Event, objects: Iterable[Value]) -> bool:
+class InVain(NamedTuple):
+    """A step that never finds gradients: the `backward` whose gradients are lost, and the clearing that loses them."""
+
+    step: Event
+    backward: Event
+    clear: Event
+
+
+def step_in_vain(trace: Trace, step: Event) -> InVain | None:
+    """The reason why a step never finds a gradient, if that is certain: each `backward` is cleared before it."""
+    optimizer = optimizer_of(step)
+    if optimizer is None or not trace.complete or (step.manager is None and step.argument(0, "closure") is not None):
+        return None
+    clears = clearing(trace, optimizer)
+    fills = filling(trace, optimizer)
+    if not clears or any(managed(fill) is not False for fill in fills if fill.kind == "backward"):
+        return None
+    if any(trace.path(fill, lambda e: e is step, lambda e: e in clears) is not None for fill in fills):
+        return None
+    if gradients_by_hand(trace, None):
+        return None
+    for clear in clears:
+        if trace.path(clear, lambda e: e is step, lambda e: e in fills) is None:
+            continue
+        for fill in fills:
+            if fill.kind == "backward" and trace.path(fill, lambda e, c=clear: e is c, lambda e: e is step) is not None:
+                return InVain(step, fill, clear)
+    return None
+
+
+def clearing(trace: Trace, optimizer: Value) -> list[Event]:
+    """The events that certainly clear all gradients of an optimizer."""
+    return [event for event in trace.of("zero_grad") if concerns(event, optimizer) is True]
+
+
+def filling(trace: Trace, optimizer: Value) -> list[Event]:
+    """The events that may give gradients to the parameters of an optimizer: each `backward`, and what is not followed."""
+    objects = (optimizer, *(trained_by(optimizer) or ()))
+    return [e for e in trace.events if e.kind == "backward" or may_touch(e, objects, deep=True)]
+
+
+def may_touch(event: Event, objects: Iterable[Value], *, deep: bool = False) -> bool:
     """Whether a call that is not followed may do something to one of the objects (or to what holds it).
 
-    Calling one of the objects itself (a model whose class is not known) is taken for its forward pass.
+    Calling one of the objects itself (a model whose class is not known) is taken for its forward pass. With `deep`, so
+    does a call that is given a tensor computed by one of them: it may run the backward pass.
     """
     if event.kind != "call":
         return False
@@ -307,7 +357,8 @@ def may_touch(event: Event, objects: Iterable[Value]) -> bool:
         touched.append(event.frame.value(func.value))
     elif callee is not None and not name:
         touched.append(callee)
-    return any(part.key in keys for value in touched for part in _near(value))
+    reach = parts if deep else _near
+    return any(part.key in keys for value in touched for part in reach(value))
 
 
 def _near(value: Value) -> Iterator[Value]:
@@ -346,6 +397,15 @@ def _reach(objects: Iterable[Value]) -> set[tuple[object, ...]]:
             if one.kind in ("attribute", "item") and one.base is not None:
                 keys.add(one.base.key)
     return keys
+
+
+def one_shot(value: Value) -> bool:
+    """Whether a value certainly is an iterator that is empty after one reading (`m.parameters()`, `filter`, `map`...)."""
+    if value.kind == "call" and value.name == "[for]":
+        return isinstance(value.node, ast.GeneratorExp)
+    if value.method("parameters", "named_parameters") is not None:
+        return value.base is not None and is_module(value.base) is not False
+    return value.kind in ("call", "instance") and value.name in ("filter", "map", "itertools.chain", "iter", "zip")
 
 
 def common_loop(first: Event, second: Event) -> Loop | None:
