@@ -207,7 +207,11 @@ def _wrapped(node: ast.Call) -> ast.expr | None:
 
 def _operand(node: ast.Call, value: Value, frame: Frame) -> ast.expr | None:
     """The tensor that an out-of-place operation leaves as it was; `None` if this is no such operation."""
-    if value.kind != "call" or any(keyword.arg in ("out", "inplace", None) for keyword in node.keywords):
+    if (
+        value.node is not node
+        or value.kind != "call"
+        or any(keyword.arg in ("out", "inplace", None) for keyword in node.keywords)
+    ):
         return None
     owner, _, name = value.name.rpartition(".")
     if not owner and isinstance(node.func, ast.Attribute) and name in torch_api.pure_tensor_methods():

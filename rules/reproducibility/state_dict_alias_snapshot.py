@@ -1,8 +1,9 @@
 """A kept `state_dict()` refers to the living weights, so the snapshot follows the training.
 
-`model.state_dict()` returns references. Keeping it as "the best weights" and restoring it at the end restores the *last*
-weights. `dict(...)`, `.copy()` and a comprehension over the items copy the dictionary and not the tensors; `.cpu()` copies
-only if the model is on another device. In the experiment below the kept weights have moved as far as the living ones.
+`model.state_dict()` returns references. Keeping it as "the best weights" and restoring it at the end restores the
+*last* weights. `dict(...)`, `.copy()` and a comprehension over the items copy the dictionary and not the tensors;
+`.cpu()` copies only if the model is on another device. In the experiment below the kept weights have moved as far as
+the living ones.
 
 ```py bad
 import torch
@@ -89,7 +90,7 @@ class EarlyStopping:
     def update(self, loss: float, model) -> bool:
         if loss < self.best:
             self.best, self.waited = loss, 0
-            self.weights = model.state_dict().copy()  # TL702
+            self.weights = model.state_dict().copy()
         else:
             self.waited += 1
         return self.waited >= self.patience
@@ -115,7 +116,7 @@ def fit(model: nn.Module, loader, validate, epochs: int) -> None:
             loss = nn.functional.cross_entropy(model(x), y)
             loss.backward()
             optimizer.step()
-        if stopping.update(validate(model), model):
+        if stopping.update(validate(model), model):  # TL702
             break
     stopping.restore(model)
 ```
@@ -164,8 +165,8 @@ model that does not train (an average of weights, a teacher) stands still.
 
 ## Not seen
 
-Snapshots of models that are trained by code outside the checked project. `{k: v.cpu() ...}` is not reported: it copies if the
-model is on another device.
+Snapshots of models that are trained by code outside the checked project. `{k: v.cpu() ...}` is not reported: it
+copies if the model is on another device.
 
 ## Fix safety
 
@@ -177,12 +178,116 @@ Unsafe: the restored weights are those of the best epoch and no longer those of 
 - https://docs.pytorch.org/docs/stable/generated/torch.nn.Module.html#torch.nn.Module.state_dict
 """
 
-from torchlint.api import Category, Evidence, Findings, Measured, Module, rule
+import ast
+
+from torchlint.api import (
+    Category,
+    Event,
+    Evidence,
+    Findings,
+    Fix,
+    Measured,
+    Module,
+    Trace,
+    ensure_import,
+    finding,
+    holds,
+    optimizer_of,
+    rule,
+    trained_by,
+    wrap,
+)
 
 
-@rule("TL702", "state-dict-alias-snapshot", Category.CORRECTNESS, since="0.1")
+@rule("TL702", "state-dict-alias-snapshot", Category.CORRECTNESS, since="0.1", triggers=("state_dict",))
 def check(module: Module) -> Findings:
-    yield from ()
+    for trace in module.traces:
+        for taken in trace.of("state_dict"):
+            kept = _kept(taken)
+            if kept is None:
+                continue
+            step, used = _overtaken(trace, taken, kept.value)
+            if step is None or used is None:
+                continue
+            name = module.code(kept.targets[0])
+            yield finding(
+                taken,
+                f"`{name}` refers to the weights themselves, which `{module.code(step.node)}` goes on changing",
+                see=[(step, "this step changes the kept weights too"), (used, "the kept weights are used here")],
+                fix=_fix(kept),
+            )
+
+
+def _kept(taken: Event) -> ast.Assign | None:
+    """The assignment that keeps a state dict, or a copy of the dictionary that shares its tensors."""
+    source = taken.frame.source
+    statement = source.statement(taken.node)
+    if not isinstance(statement, ast.Assign) or not isinstance(statement.targets[0], ast.Name | ast.Attribute):
+        return None
+    node = statement.value
+    if isinstance(node, ast.DictComp):
+        pair, items = node.generators[0].target, node.generators[0].iter
+        names = [n.id for n in ast.walk(pair) if isinstance(n, ast.Name)]
+        plain = isinstance(node.value, ast.Name) and node.value.id in names and len(node.generators) == 1
+        node = (
+            items.func.value
+            if plain and isinstance(items, ast.Call) and isinstance(items.func, ast.Attribute)
+            else node
+        )
+    elif isinstance(node, ast.Call) and node is not taken.node:
+        callee = taken.frame.value(node.func)
+        if callee.name in ("dict", "copy.copy", "collections.OrderedDict") and len(node.args) == 1:
+            node = node.args[0]
+        elif isinstance(node.func, ast.Attribute) and node.func.attr == "copy" and callee.name not in ("copy.copy",):
+            node = node.func.value
+    return statement if node is taken.node else None
+
+
+def _overtaken(trace: Trace, taken: Event, kept: ast.expr) -> tuple[Event | None, Event | None]:
+    """A step that changes the model after its state was kept, and a use of the state after that step."""
+
+    def again(event: Event) -> bool:
+        return event is taken
+
+    step = trace.path(taken, lambda event: _trains(trace, event, taken), again)
+    if step is None:
+        return None, None
+    shared = {id(node) for node in ast.walk(kept)}
+    return step, trace.path(step, lambda event: _uses(event, taken, kept, shared), again)
+
+
+def _trains(trace: Trace, event: Event, taken: Event) -> bool:
+    """Whether an event is a step of an optimizer that certainly changes the model."""
+    if event.kind != "step" or taken.subject is None:
+        return False
+    optimizer = optimizer_of(event)
+    modules = trained_by(optimizer) if optimizer is not None else None
+    if modules is not None:
+        return any(holds(taken.subject, module) or holds(module, taken.subject) for module in modules)
+    loop = event.loop
+    applied = trace.inside(loop, "forward", "call") if loop is not None else []
+    return any(one.key == taken.key for one in applied)
+
+
+def _uses(event: Event, taken: Event, kept: ast.expr, shared: set[int]) -> bool:
+    """Whether an event loads or saves what was kept."""
+    if event.kind == "load_state_dict" and event.key != taken.key:
+        return False
+    if event.kind not in ("load_state_dict", "save") or not isinstance(event.node, ast.Call) or not event.node.args:
+        return False
+    given = event.node.args[0]
+    parts = given.values if isinstance(given, ast.Dict) else [given]
+    for part in parts:
+        if any(definition.value is kept for definition in event.frame.flow.reaching.get(id(part), ())):
+            return True
+        if any(id(option.node) in shared for option in event.frame.value(part).options):
+            return True
+    return False
+
+
+def _fix(kept: ast.Assign) -> Fix:
+    title = "Copy the weights, so that later steps leave them as they are"
+    return Fix.unsafe(title, wrap(kept.value, "copy.deepcopy({})"), ensure_import("copy"))
 
 
 def evidence() -> Evidence:
@@ -198,7 +303,7 @@ def evidence() -> Evidence:
     optimizer = torch.optim.SGD(model.parameters(), lr=1.0)
     x, y = torch.randn(256, 20), torch.randint(0, 5, (256,))
     start = model[0].weight.detach().clone()
-    kept, shallow = model.state_dict(), {name: value for name, value in model.state_dict().items()}
+    kept, shallow = model.state_dict(), dict(model.state_dict())
     deep = copy.deepcopy(model.state_dict())
     cloned = {name: value.detach().clone() for name, value in model.state_dict().items()}
     for _ in range(20):
@@ -213,7 +318,7 @@ def evidence() -> Evidence:
         "how far weights that were kept before training have moved after twenty steps of it",
         (
             Measured("kept `state_dict()` against a deep copy", bad=drift(kept), good=drift(deep)),
-            Measured("comprehension against one with `clone()`", bad=drift(shallow), good=drift(cloned)),
+            Measured("copy of the dictionary against clones", bad=drift(shallow), good=drift(cloned)),
         ),
         holds=min(drift(kept), drift(shallow)) > 0.01 and drift(deep) == drift(cloned) == 0,
     )

@@ -195,6 +195,8 @@ def _made(module: Module, call: Call) -> ast.Call | None:
     if not isinstance(node, ast.Call):
         return None
     value = call.frame.value(node)
+    if value.node is not node:
+        return None
     if value.name not in CONSTANT_FACTORIES and value.name not in RANDOM_FACTORIES:
         return None
     given = {keyword.arg for keyword in node.keywords}

@@ -337,6 +337,17 @@ def _concerns(data: bytes) -> bool:
     return any(word in data for word in _CONCERN)
 
 
-_CONCERN = (b"torch", b"optim", b"backward", b"zero_grad", b"scheduler", b".eval()", b".train(", b"seed", b"nn.")
+_CONCERN = (
+    b"torch",
+    b"state_dict",
+    b"optim",
+    b"backward",
+    b"zero_grad",
+    b"scheduler",
+    b".eval()",
+    b".train(",
+    b"seed",
+    b"nn.",
+)
 
 __all__ = ["Project", "union"]
