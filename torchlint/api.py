@@ -54,10 +54,10 @@ from torchlint.model.placement import (
 )
 from torchlint.model.ranges import Range, range_of
 from torchlint.model.scaling import *  # noqa: F403
-from torchlint.model.shapes import Shape, shape_of
+from torchlint.model.shapes import Shape, is_batch, shape_of
 from torchlint.model.steps import *  # noqa: F403
 from torchlint.model.syntax import Class, Function, dotted
-from torchlint.model.tensors import cut_of, first_input, loss_call, operand_node, parameters_of
+from torchlint.model.tensors import cut_of, difference_of, first_input, loss_call, operand_node, parameters_of
 from torchlint.model.trace import Guard, Loop, bare_iterable, is_optimizer, is_scaler, is_scheduler, truth
 from torchlint.model.values import is_module, sequential_layers, union, unwrapped, value_class
 from torchlint.rule import Findings, Rule, rule
@@ -107,6 +107,7 @@ __all__ = [
     "asked_for_determinism",
     "bare_iterable",
     "cut_of",
+    "difference_of",
     "dotted",
     "finding",
     "first_input",
@@ -114,6 +115,7 @@ __all__ = [
     "has_parameters",
     "import_guarded",
     "imports",
+    "is_batch",
     "is_causal_model",
     "is_cpu",
     "is_device",

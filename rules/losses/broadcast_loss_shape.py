@@ -165,12 +165,82 @@ The fix is unsafe: the loss and all trained numbers change. It drops the last di
 - The warning of `torch.nn.functional.mse_loss`: "Using a target size that is different to the input size".
 """
 
-from torchlint.api import Category, Evidence, Findings, Measured, Module, rule
+import ast
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from torchlint.api import (
+    Call,
+    Category,
+    Event,
+    Evidence,
+    Findings,
+    Fix,
+    Measured,
+    Module,
+    Value,
+    difference_of,
+    finding,
+    rule,
+    shape_of,
+    wrap,
+)
+
+_LOSSES = frozenset(f"torch.nn.{name}Loss" for name in ("MSE", "L1", "SmoothL1", "Huber", "GaussianNLL", "PoissonNLL"))
+
+
+class _Side(NamedTuple):
+    value: Value
+    node: ast.expr | None
+
+    @property
+    def text(self) -> str:
+        text = ast.unparse(self.node) if self.node is not None else ""
+        return f"`{text}`" if 0 < len(text) <= 30 else "one side"
 
 
 @rule("TL205", "broadcast-loss-shape", Category.CORRECTNESS, since="0.1")
 def check(module: Module) -> Findings:
-    yield from ()
+    for where, first, second in _compared(module):
+        column, row = (first, second) if _is_column(first.value) else (second, first)
+        if not _is_column(column.value) or not _is_row(row.value):
+            continue
+        if any(part.key == column.value.key for part in row.value.walk()):
+            continue
+        yield finding(
+            where,
+            f"{column.text} is a column and {row.text} a row: every sample meets every target",
+            fix=_flattened(module, column.value),
+        )
+
+
+def _compared(module: Module) -> Iterator[tuple[Event | Call, _Side, _Side]]:
+    """The two sides of every element-wise loss, of torch or written by hand."""
+    for loss in module.losses():
+        if loss.kind in _LOSSES:
+            yield loss.event, _Side(loss.input, loss.input_node), _Side(loss.target, loss.target_node)
+    for call in module.calls(".mean", ".sum", "torch.mean", "torch.sum"):
+        difference = difference_of(call.value)
+        if difference is not None and isinstance(difference.node, ast.BinOp):
+            left, right = difference.items
+            yield call, _Side(left, difference.node.left), _Side(right, difference.node.right)
+
+
+def _is_column(value: Value) -> bool:
+    shape = shape_of(value)
+    return shape is not None and shape.last == 1 and (not shape.whole or (shape.rank == 2 and shape.sizes[0] != 1))
+
+
+def _is_row(value: Value) -> bool:
+    shape = shape_of(value)
+    return shape is not None and shape.rank == 1 and shape.last != 1
+
+
+def _flattened(module: Module, column: Value) -> Fix | None:
+    node = column.node
+    if not isinstance(node, ast.expr) or column.frame is None or column.frame.source is not module.source:
+        return None
+    return Fix.unsafe("Drop the last dimension, which changes the loss and its gradients", wrap(node, "{}.squeeze(-1)"))
 
 
 def evidence() -> Evidence:

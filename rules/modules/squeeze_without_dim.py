@@ -48,14 +48,19 @@ class Critic(nn.Module):
 
 ```py bad file=update.py
 import torch
-import torch.nn.functional as F
+from torch.utils.data import DataLoader, Dataset
 
 from critic import Critic
 
 
-def value_loss(critic: Critic, observations, returns):
-    values = torch.squeeze(critic(observations))  # TL405
-    return F.mse_loss(values, returns)
+@torch.no_grad()
+def all_values(dataset: Dataset):
+    critic = Critic()
+    critic.eval()
+    values = []
+    for observations, _ in DataLoader(dataset, batch_size=64):
+        values.append(torch.squeeze(critic(observations)))  # TL405
+    return torch.cat(values)
 ```
 
 ```py good
@@ -112,12 +117,58 @@ Values of unknown shape. Only the output of a layer whose last dimension is lite
 - `torch.squeeze`: "If the tensor has a batch dimension of size 1, then squeeze(input) will also remove the batch dimension".
 """
 
-from torchlint.api import Category, Evidence, Findings, Measured, Module, rule
+import ast
+
+from torchlint.api import (
+    Call,
+    Category,
+    Evidence,
+    Findings,
+    Fix,
+    Measured,
+    Module,
+    add_argument,
+    finding,
+    is_batch,
+    operand_node,
+    rule,
+    shape_of,
+)
+
+_AT_ONCE = ("item", "tolist")
 
 
-@rule("TL405", "squeeze-without-dim", Category.SUSPICIOUS, since="0.1")
+@rule("TL405", "squeeze-without-dim", Category.SUSPICIOUS, since="0.1", triggers=("squeeze",))
 def check(module: Module) -> Findings:
-    yield from ()
+    for call in module.calls("torch.squeeze", ".squeeze"):
+        value = call.value
+        is_method = value.name == ".squeeze"
+        if value.kind != "call" or len(call.node.args) != (0 if is_method else 1) or call.node.keywords:
+            continue
+        tensor = value.base if is_method else value.argument(0, "input")
+        operand = operand_node(value)
+        if tensor is None or operand is None or _is_read_at_once(module, call):
+            continue
+        shape = shape_of(tensor)
+        if (
+            shape is None
+            or shape.last != 1
+            or (shape.whole and None not in shape.sizes)
+            or is_batch(tensor) is not True
+        ):
+            continue
+        yield finding(
+            call,
+            f"`{module.code(call.node)}` also drops the batch dimension of a batch of one sample",
+            fix=Fix.safe("Name the dimension", add_argument(call.node, "-1")),
+        )
+
+
+def _is_read_at_once(module: Module, call: Call) -> bool:
+    parent = module.parent(call.node)
+    if isinstance(parent, ast.Attribute):
+        return parent.attr in _AT_ONCE
+    return isinstance(parent, ast.Call) and isinstance(parent.func, ast.Name) and parent.func.id in ("float", "int")
 
 
 def evidence() -> Evidence:

@@ -37,6 +37,73 @@ def shape_of(value: Value) -> Shape | None:
     return _Shapes().of(value)
 
 
+def is_batch(value: Value) -> bool | None:
+    """Whether the first dimension of a tensor certainly counts samples, whose number the code does not fix.
+
+    So it is for what `forward` of a module is given and for what a `DataLoader` yields, and it stays so through layers,
+    element-wise operations, and views that keep the first dimension. `None` if it cannot be told.
+    """
+    for _ in range(_DEEPEST):
+        following = _same_samples(value)
+        if isinstance(following, bool) or following is None:
+            return following
+        value = following
+    return None
+
+
+def _same_samples(value: Value) -> Value | bool | None:
+    """A value with the same first dimension, or the answer."""
+    kind = value.kind
+    if kind == "param":
+        return _is_forward_input(value) or None
+    if kind == "apply":
+        result = value.result
+        if result is not value:
+            return result
+        layer = value.base
+        if layer is None or layer.kind != "instance" or layer.target is not None or layer.name not in _BATCHED_LAYERS:
+            return None
+        return _input(value)
+    if kind == "binary" and value.name != "MatMult":
+        return True if any(is_batch(item) is True for item in value.items) else None
+    if kind == "element" and value.base is not None:
+        return value.base.is_instance("torch.utils.data.DataLoader") or None
+    if kind == "item" and value.base is not None:
+        index = value.items[0]
+        if value.base.kind == "element":
+            return value.base
+        first = index.items[0] if index.kind == "tuple" and index.items else index
+        return value.base if first.kind == "slice" and all(_is_none(bound) for bound in first.items) else None
+    if kind == "call":
+        return _called_on_samples(value)
+    return None
+
+
+def _called_on_samples(value: Value) -> Value | bool | None:
+    last = _last(value.name)
+    if not value.name.startswith((".", "torch.")):
+        return None
+    if last in _SAME:
+        return _operand(value)
+    if last == "flatten" and _integer(_argument(value, 0, "start_dim")) == 1:
+        return _operand(value)
+    if last in ("view", "reshape"):
+        given = _rest(value)
+        first = given[0] if given else UNKNOWN
+        whole = first.kind == "item" or first.name in (".size", "len")
+        return _operand(value) if len(given) > 1 and whole else None
+    if last in _REDUCES and (_integer(_argument(value, 0, "dim")) or 0) != 0:
+        return _operand(value)
+    return None
+
+
+def _is_forward_input(value: Value) -> bool:
+    function = value.target
+    if function is None or function.name != "forward" or function.cls is None or value.frame is None:
+        return False
+    return value.frame.project.class_model(function.cls).is_module is True
+
+
 class _Shapes:
     __slots__ = ("known", "open")
 
@@ -547,4 +614,14 @@ _CONVOLUTIONS = {
     "Conv1d": 2, "Conv2d": 3, "Conv3d": 4, "ConvTranspose1d": 2, "ConvTranspose2d": 3, "ConvTranspose3d": 4,
 }  # fmt: skip
 
-__all__ = ["Shape", "broadcast", "shape_of"]
+_KEEP_SAMPLES = _SAME_LAYERS | frozenset(
+    (
+        "Linear", "LazyLinear", "Conv1d", "Conv2d", "Conv3d", "ConvTranspose1d", "ConvTranspose2d", "ConvTranspose3d",
+        "Embedding", "Flatten", "MaxPool1d", "MaxPool2d", "MaxPool3d", "AvgPool1d", "AvgPool2d", "AvgPool3d",
+        "AdaptiveAvgPool1d", "AdaptiveAvgPool2d", "AdaptiveAvgPool3d", "AdaptiveMaxPool1d", "AdaptiveMaxPool2d",
+        "AdaptiveMaxPool3d", "Upsample", "PixelShuffle", "ZeroPad2d", "ReflectionPad2d",
+    )
+)  # fmt: skip
+_BATCHED_LAYERS = frozenset(f"torch.nn.{name}" for name in _KEEP_SAMPLES)
+
+__all__ = ["Shape", "broadcast", "is_batch", "shape_of"]

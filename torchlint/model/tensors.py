@@ -101,6 +101,22 @@ def reduction_of(event: Event, facts: roles.Loss) -> str | None:
     return None
 
 
+def difference_of(value: Value) -> Value | None:
+    """The difference in a loss written by hand: a mean or sum of squared or absolute differences."""
+    if value.kind != "call" or value.name.rpartition(".")[2] not in ("mean", "sum"):
+        return None
+    if len(value.arguments) > (0 if value.name.startswith(".") else 1):
+        return None
+    inner = value.base if value.name.startswith(".") else value.argument(0, "input")
+    if inner is not None and inner.kind == "binary" and inner.name == "Pow":
+        inner = inner.items[0]
+    elif inner is not None and inner.kind == "call" and inner.name.rpartition(".")[2] in ("abs", "square", "pow"):
+        inner = inner.base if inner.name.startswith(".") else inner.argument(0, "input")
+    else:
+        return None
+    return inner if inner is not None and inner.kind == "binary" and inner.name == "Sub" else None
+
+
 _CUTS = frozenset(
     {".detach", ".detach_", ".item", ".numpy", ".tolist", ".argmax", ".long", ".int", ".bool", ".round", "torch.argmax",
      "torch.round", "float", "int"}
