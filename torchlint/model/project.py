@@ -75,6 +75,9 @@ class Project:
 
     def add(self, source: Source) -> None:
         """Make a checked file known, so that others that import it see the same text."""
+        former = self._sources.pop(source.path, None)
+        if former is not None and former is not source:
+            former.dispose()
         self._sources[source.path] = source
 
     def load(self, path: str) -> Source | None:
