@@ -53,7 +53,21 @@ from torchlint.model.placement import (
     on_device,
 )
 from torchlint.model.ranges import Range, range_of
+from torchlint.model.ranks import lonely_collectives
+from torchlint.model.reductions import (
+    Operation,
+    Reduced,
+    Total,
+    is_batch_size,
+    is_unreduced,
+    operations,
+    reduced,
+    reduction_of_call,
+    total_of,
+    unit_of,
+)
 from torchlint.model.scaling import *  # noqa: F403
+from torchlint.model.schedules import *  # noqa: F403
 from torchlint.model.shapes import Shape, is_batch, shape_of
 from torchlint.model.steps import *  # noqa: F403
 from torchlint.model.syntax import Class, Function, dotted
@@ -89,8 +103,10 @@ __all__ = [
     "Measured",
     "Module",
     "Operand",
+    "Operation",
     "Place",
     "Range",
+    "Reduced",
     "Reference",
     "Related",
     "Rule",
@@ -99,6 +115,7 @@ __all__ = [
     "Shape",
     "Span",
     "Stretch",
+    "Total",
     "Trace",
     "Use",
     "Value",
@@ -116,6 +133,7 @@ __all__ = [
     "import_guarded",
     "imports",
     "is_batch",
+    "is_batch_size",
     "is_causal_model",
     "is_cpu",
     "is_device",
@@ -125,7 +143,9 @@ __all__ = [
     "is_scaler",
     "is_scheduler",
     "is_tensor",
+    "is_unreduced",
     "is_used",
+    "lonely_collectives",
     "loss_call",
     "made_on_cpu",
     "may_register",
@@ -133,10 +153,13 @@ __all__ = [
     "on_device",
     "operand_node",
     "operands",
+    "operations",
     "parameters_of",
     "plain_containers",
     "range_of",
     "reaches",
+    "reduced",
+    "reduction_of_call",
     "roles",
     "rule",
     "sequential_layers",
@@ -145,14 +168,17 @@ __all__ = [
     "stretch_of",
     "token_losses",
     "torch_api",
+    "total_of",
     "truth",
     "union",
+    "unit_of",
     "unwrapped",
     "uses",
     "value_class",
 ]
 __all__ += verbs.__all__
 __all__ += steps.__all__
+__all__ += schedules.__all__
 __all__ += scaling.__all__
 
 _DRAFT = ("", "")

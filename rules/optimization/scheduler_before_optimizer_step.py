@@ -128,12 +128,62 @@ Unsafe: the schedule moves by one step. A run that was tuned with the shifted on
 
 from __future__ import annotations
 
-from torchlint.api import Category, Evidence, Findings, Measured, Module, rule
+from torchlint.api import (
+    Category,
+    Event,
+    Evidence,
+    Finding,
+    Findings,
+    Fix,
+    Measured,
+    Module,
+    Trace,
+    Value,
+    Loop,
+    common_loop,
+    finding,
+    may_touch,
+    move_after,
+    optimizer_of,
+    rule,
+    schedule_of,
+)
 
 
 @rule("TL110", "scheduler-before-optimizer-step", Category.SUSPICIOUS, since="0.1", triggers=("scheduler", "LR"))
 def check(module: Module) -> Findings:
-    yield from ()
+    for trace in module.traces:
+        for advance in trace.of("scheduler_step"):
+            schedule = schedule_of(advance)
+            if schedule is None or schedule.resumed is not False or getattr(advance.node, "args", None):
+                continue
+            steps = [step for step in trace.of("step") if optimizer_of(step) is not None]
+            own = [step for step in steps if step.key == schedule.optimizer.key]
+            made = next((event for event in trace.of("scheduler") if event.value.key == schedule.value.key), None)
+            loop = common_loop(advance, own[0]) if own else None
+            if made is None or loop is None or loop in made.loops or not trace.complete:
+                continue
+            first = trace.path(made, lambda e: e in own or _may_step(e, schedule.optimizer), lambda e: e is advance)
+            if first is None and trace.path(made, lambda e: e in own) is not None and advance.loop is loop:
+                yield _report(module, advance, own[0], loop)
+
+
+def _may_step(event: Event, optimizer: Value) -> bool:
+    return may_touch(event, (optimizer,))
+
+
+def _report(module: Module, advance: Event, step: Event, loop: Loop) -> Finding:
+    fix = None
+    statement, last = module.statement(advance.node), loop.node.body[-1]
+    if advance.is_local and loop.frame is advance.frame and statement is not None and statement is not last:
+        if module.parent(statement) is loop.node:
+            fix = Fix.unsafe(
+                "Advance the schedule after the step (it starts with its first rate)", move_after(statement, last)
+            )
+    message = (
+        f"`{module.code(advance.node)}` runs before the first `{module.code(step.node)}`: the first rate is skipped"
+    )
+    return finding(advance, message, see=[(step, "the optimizer steps here")], fix=fix)
 
 
 def evidence() -> Evidence:

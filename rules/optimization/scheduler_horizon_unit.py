@@ -170,12 +170,73 @@ Unsafe: the learning rate of nearly every step changes, to the planned one.
 
 from __future__ import annotations
 
-from torchlint.api import Category, Evidence, Findings, Measured, Module, rule
+from torchlint.api import (
+    Category,
+    Event,
+    Evidence,
+    Finding,
+    Findings,
+    Fix,
+    Loop,
+    Measured,
+    Module,
+    Trace,
+    epoch_bound,
+    finding,
+    insert_last,
+    move_after,
+    remove,
+    rule,
+    schedule_of,
+    unit_of,
+)
 
 
 @rule("TL112", "scheduler-horizon-unit", Category.CORRECTNESS, since="0.1", triggers=("scheduler", "LR"))
 def check(module: Module) -> Findings:
-    yield from ()
+    if "ccelerat" in module.text or "deepspeed" in module.text:
+        return
+    for trace in module.traces:
+        advances = trace.of("scheduler_step")
+        for advance in advances:
+            alone = all(other is advance or other.key != advance.key for other in advances)
+            if alone and not getattr(advance.node, "args", None) and not getattr(advance.node, "keywords", None):
+                for backward in trace.of("backward"):
+                    found = _mismatch(module, advance, backward)
+                    if found is not None:
+                        yield found
+                        break
+
+
+def _mismatch(module: Module, advance: Event, backward: Event) -> Finding | None:
+    schedule, batches = schedule_of(advance), backward.loop
+    outer = batches.outer if batches is not None else None
+    epochs = epoch_bound(outer) if outer is not None else None
+    if schedule is None or batches is None or outer is None or epochs is None or epoch_bound(batches) is not None:
+        return None
+    if schedule.facts.needs_metric or any(guard not in backward.guards for guard in advance.guards):
+        return None
+    unit = unit_of(schedule, epochs, batches)
+    level = "batch" if advance.loop is batches else "epoch" if advance.loop is outer else ""
+    if unit is None or not level or unit[0] == level:
+        return None
+    code = module.code(advance.node)
+    counted = "epochs" if unit[0] == "epoch" else "batches"
+    message = f"`{code}` runs once per {level}, but `{unit[1]}` counts {counted}"
+    return finding(advance, message, see=[(schedule.value, "planned here")], fix=_fix(module, advance, batches, level))
+
+
+def _fix(module: Module, advance: Event, batches: Loop, level: str) -> Fix | None:
+    statement = module.statement(advance.node)
+    if not advance.is_local or advance.frame is not batches.frame or statement is None:
+        return None
+    parent = module.parent(statement)
+    if level == "batch" and parent is batches.node:
+        return Fix.unsafe("Advance the schedule once per epoch (the rates change)", move_after(statement, batches.node))
+    if level == "epoch" and parent is module.parent(batches.node):
+        verbs = (insert_last(batches.node, module.code(advance.node)), remove(statement))
+        return Fix.unsafe("Advance the schedule once per batch (the rates change)", *verbs)
+    return None
 
 
 def evidence() -> Evidence:

@@ -130,12 +130,63 @@ A schedule that is stepped in one branch and forgotten in another.
 
 from __future__ import annotations
 
-from torchlint.api import Category, Evidence, Findings, Measured, Module, rule
+import ast
+
+from torchlint.api import (
+    Call,
+    Category,
+    Evidence,
+    Findings,
+    Measured,
+    Module,
+    Schedule,
+    attribute_uses,
+    finding,
+    name_uses,
+    roles,
+    rule,
+    schedule_made,
+)
+
+
+_READ_ONLY = frozenset(
+    {"get_last_lr", "get_lr", "state_dict", "load_state_dict", "last_epoch", "base_lrs", "optimizer"}
+)
 
 
 @rule("TL111", "scheduler-never-stepped", Category.CORRECTNESS, since="0.1", triggers=("scheduler", "LR"))
 def check(module: Module) -> Findings:
-    yield from ()
+    for call in module.calls(*roles.SCHEDULERS, *roles.SCHEDULER_FACTORIES):
+        schedule = schedule_made(call.value)
+        if schedule is not None and _only_read(module, call) and _trains(module, schedule):
+            message = f"`{_target(module, call)}` is never stepped: the learning rate stays where it starts"
+            yield finding(call, message)
+
+
+def _only_read(module: Module, call: Call) -> bool:
+    """Whether nothing but its rates and its state is ever asked of the variable that holds the scheduler."""
+    statement = module.statement(call.node)
+    if not isinstance(statement, ast.Assign) or statement.value is not call.node or len(statement.targets) != 1:
+        return False
+    target = statement.targets[0]
+    if isinstance(target, ast.Name):
+        uses = name_uses(module, target, call.function)
+    elif isinstance(target, ast.Attribute) and call.function is not None:
+        uses = attribute_uses(module, target, call.function)
+    else:
+        return False
+    return uses is not None and all(isinstance(use, ast.Attribute) and use.attr in _READ_ONLY for use in uses)
+
+
+def _target(module: Module, call: Call) -> str:
+    statement = module.statement(call.node)
+    return module.code(statement.targets[0]) if isinstance(statement, ast.Assign) else module.code(call.node.func)
+
+
+def _trains(module: Module, schedule: Schedule) -> bool:
+    """Whether the file itself runs the optimizer in a loop, so that nobody else is to step the schedule."""
+    steps = [step for trace in module.traces for step in trace.of("step") if step.loops]
+    return any(step.key == schedule.optimizer.key for step in steps)
 
 
 def evidence() -> Evidence:

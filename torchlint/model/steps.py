@@ -8,15 +8,20 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterable, Iterator
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from torchlint.model.tensors import parameters_of
 from torchlint.model.trace import Event, Loop, Trace, is_optimizer, is_scaler
 from torchlint.model.values import NONE, Value, is_module, sequential_layers, unwrapped, value_class
 from torchlint.torch_api import roles
 
+if TYPE_CHECKING:
+    from torchlint.model import Module
+    from torchlint.model.syntax import Function
+
 __all__ = [
     "InVain",
+    "attribute_uses",
     "clearing",
     "common_loop",
     "concerns",
@@ -30,6 +35,7 @@ __all__ = [
     "managed",
     "may_touch",
     "mode_layer",
+    "name_uses",
     "one_shot",
     "optimizer_of",
     "parts",
@@ -442,3 +448,42 @@ def gradients_by_hand(trace: Trace, loop: Loop | None) -> bool:
                 if loop is None or event.frame is not loop.frame:
                     bodies.append(function.node)
     return any(isinstance(n, ast.Attribute) and n.attr == "grad" for body in bodies for n in ast.walk(body))
+
+
+def name_uses(module: Module, target: ast.Name, function: Function | None) -> list[ast.AST] | None:
+    """What is done with a local name wherever it is read: the node around each reading.
+
+    `None` if readings may be hidden: the name is declared global, or the module's other functions or files may use it.
+    """
+    scope = function.scope if function is not None else module.source.scope
+    if target.id in scope.outer_names or "locals()" in module.text:
+        return None
+    root = function.node if function is not None else module.tree
+    uses: list[ast.AST] = []
+    for node in ast.walk(root):
+        if isinstance(node, ast.Name) and node.id == target.id and isinstance(node.ctx, ast.Load):
+            uses.append(module.parent(node) or node)
+        elif isinstance(node, ast.Global | ast.Nonlocal) and target.id in node.names:
+            return None
+    return uses
+
+
+def attribute_uses(module: Module, target: ast.Attribute, function: Function) -> list[ast.AST] | None:
+    """What is done with an attribute of `self` wherever an attribute of that name is read in the file.
+
+    `None` if readings may be hidden: in another file of the project, in a base class that is not known, or by name.
+    """
+    model = module.class_of(function)
+    if model is None or not isinstance(target.value, ast.Name):
+        return None
+    if any(base.kind != "class" and base.name not in ("object", roles.MODULE) for base in model.lineage):
+        return None
+    if any(word in module.text for word in ("getattr(", "__dict__", "vars(")):
+        return None
+    if any(path != module.path for path in module.project.mentioning("." + target.attr)):
+        return None
+    return [
+        module.parent(node) or node
+        for node in ast.walk(module.tree)
+        if isinstance(node, ast.Attribute) and node.attr == target.attr and isinstance(node.ctx, ast.Load)
+    ]

@@ -1,0 +1,114 @@
+"""Learning-rate schedules: the optimizer that one drives, where it advances, and the unit that its length is stated in."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from torchlint.model.syntax import dotted
+from torchlint.model.trace import Event, Loop, is_optimizer
+from torchlint.model.values import NONE, Value, argument
+from torchlint.torch_api import roles
+
+__all__ = ["Schedule", "epoch_bound", "schedule_made", "schedule_of", "unit_of"]
+
+
+class Schedule(NamedTuple):
+    """A scheduler of torch or of a library whose schedulers work like torch's.
+
+    `facts` says which arguments state its length; `resumed` whether it continues an earlier one (`None`: perhaps).
+    """
+
+    value: Value
+    optimizer: Value
+    facts: roles.Scheduler
+    resumed: bool | None
+
+
+def schedule_of(event: Event) -> Schedule | None:
+    """The one schedule that a `scheduler_step` event certainly advances."""
+    if event.subject is None or event.by_name:
+        return None
+    options = [option for option in event.subject.options if option.key != NONE.key]
+    return schedule_made(options[0]) if len(options) == 1 else None
+
+
+def schedule_made(value: Value) -> Schedule | None:
+    """The schedule that a value certainly is."""
+    facts = roles.SCHEDULERS.get(value.name) or roles.SCHEDULER_FACTORIES.get(value.name)
+    if facts is None or value.kind not in ("instance", "call"):
+        return None
+    optimizer = value.argument(1 if value.name.endswith(".get_scheduler") else 0, "optimizer")
+    if optimizer is None or is_optimizer(optimizer) is not True or optimizer.kind != "instance":
+        return None
+    last = value.argument(None, "last_epoch")
+    resumed = False if last is None else None if last.kind != "const" else last.const != -1
+    return Schedule(value, optimizer, facts, resumed)
+
+
+def epoch_bound(loop: Loop) -> tuple[Value, ast.expr] | None:
+    """How often an epoch loop runs: the stop of its `range`, as value and as written; `None` if it is no such loop."""
+    if isinstance(loop.node, ast.While):
+        return None
+    iterable = loop.iterable
+    node = iterable.node
+    if iterable.name.rpartition(".")[2] not in ("range", "trange") or not isinstance(node, ast.Call) or not node.args:
+        return None
+    stop = node.args[0] if len(node.args) == 1 else node.args[1]
+    return (iterable.frame.value(stop), stop) if iterable.frame is not None else None
+
+
+def unit_of(schedule: Schedule, epochs: tuple[Value, ast.expr], batches: Loop) -> tuple[str, str] | None:
+    """The unit of a schedule's length, with the argument that shows it as written: `epoch` if it is made of the number of
+    epochs alone, `batch` if the number of batches is a factor (`epochs * len(loader)`); `None` if it cannot be told."""
+    found: set[str] = set()
+    text = ""
+    for keyword, position in schedule.facts.horizon.items():
+        value = schedule.value.argument(position, keyword)
+        expression = (
+            argument(schedule.value.node, position, keyword) if isinstance(schedule.value.node, ast.Call) else None
+        )
+        if value is None or expression is None or value.key == NONE.key:
+            continue
+        if keyword == "epochs" and "steps_per_epoch" in schedule.facts.horizon:
+            continue
+        unit = _unit(value, expression, epochs, batches)
+        if keyword == "steps_per_epoch":
+            unit = "batch" if _counts_batches(value, batches) else None
+        if unit is None:
+            continue
+        found.add(unit)
+        text = f"{keyword}={ast.unparse(expression)}"
+    return (found.pop(), text) if len(found) == 1 else None
+
+
+def _unit(value: Value, expression: ast.expr, epochs: tuple[Value, ast.expr], batches: Loop) -> str | None:
+    count, written = epochs
+    if value.kind == "const":
+        names = (dotted(expression), dotted(written))
+        same = value.key == count.key and None not in names and names[0] == names[1]
+        return "epoch" if same else None
+    leaves = list(_leaves(value))
+    if any(_counts_batches(leaf, batches) for leaf in leaves):
+        return "batch" if len(leaves) > 1 else None
+    named = [leaf for leaf in leaves if leaf.kind != "const"]
+    return "epoch" if named and all(leaf.key == count.key and leaf.known for leaf in named) else None
+
+
+def _counts_batches(value: Value, batches: Loop) -> bool:
+    if not value.call_of("len") or not value.arguments:
+        return False
+    counted = value.arguments[0]
+    return counted.key == batches.iterable.key or counted.is_instance(roles.LOADER) is True
+
+
+def _leaves(value: Value) -> Iterator[Value]:
+    if value.kind == "binary" and value.name in ("Mult", "FloorDiv", "Div", "Add", "Sub"):
+        for item in value.items:
+            yield from _leaves(item)
+    elif value.call_of("int", "round", "math.ceil", "math.floor", "max", "min"):
+        for item in value.arguments:
+            yield from _leaves(item)
+    else:
+        yield value
