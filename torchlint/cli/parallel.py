@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import os
 import signal
 import sys
@@ -16,6 +17,7 @@ from torchlint.workspace import Workspace, shown
 _WORTH_IT = 1_500_000  # bytes of source below which one process is faster
 _CHUNKS_EACH = 12  # per process: enough to share the work evenly, few enough to keep neighbouring files together
 _TOKEN = 4
+_SWEEP = 250  # files after which unreachable objects are looked for
 
 
 class _Worker(NamedTuple):
@@ -30,13 +32,20 @@ def outcomes(
     sizes = [_size(file.path) for file in files]
     processes = _processes(jobs, sum(sizes), len(files))
     if processes == 1:
-        for file in files:
+        for number, file in enumerate(files, 1):
             yield file, workspace.check(file)
             step(1)
+            _sweep(number)
         return
     results = _forked(workspace, files, _chunks(files, sizes, processes * _CHUNKS_EACH), processes, step)
     for number, file in enumerate(files):
         yield file, results.get(number)
+
+
+def _sweep(count: int) -> None:
+    """Models free themselves; what one has missed must not pile up."""
+    if count % _SWEEP == 0:
+        gc.collect()
 
 
 def _size(path: str) -> int:
@@ -125,6 +134,7 @@ def _work(workspace: Workspace, files: Sequence[File], chunks: list[range], toke
     try:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        checked = 0
         while True:
             token = os.read(tokens, _TOKEN)
             if len(token) < _TOKEN:
@@ -136,6 +146,8 @@ def _work(workspace: Workspace, files: Sequence[File], chunks: list[range], toke
                 outcome = workspace.check(files[index])
                 if outcome is not None:
                     found[index] = outcome
+                checked += 1
+                _sweep(checked)
             _send(answers, pickle.dumps((number, found, list(workspace.problems)), pickle.HIGHEST_PROTOCOL))
         code = 0
     except BrokenPipeError:
