@@ -130,23 +130,112 @@ def deep_supervision(outputs, y):
 
 ## When it is fine
 
-The sum is itself the loss: `backward()` runs on it, or it is returned to someone who may do so.
+The sum is itself the loss: `backward()` runs on it, or it is returned to someone who may do so. The rule looks
+only at losses whose own backward pass has run, so that their graph can't be wanted any more.
 
 ## Not seen
 
-Losses stored in an object that the rule cannot follow, or handed to a logger.
+Losses stored in an object that the rule cannot follow, or handed to a logger. An evaluation that records gradients
+nobody asked for is the matter of `missing-no-grad`.
 
 ## References
 
 - "My model reports cuda runtime error: out of memory" in the PyTorch FAQ: don't accumulate history across the training loop.
 """
 
-from torchlint.api import Category, Evidence, Findings, Measured, Module, rule
+import ast
+from collections.abc import Iterator
+
+from torchlint.api import (
+    Category,
+    Event,
+    Evidence,
+    Findings,
+    Fix,
+    Loop,
+    Measured,
+    Module,
+    Severity,
+    Value,
+    dotted,
+    finding,
+    roles,
+    rule,
+    wrap,
+)
 
 
-@rule("TL207", "graph-accumulation", Category.PERFORMANCE, since="0.1")
+@rule("TL207", "graph-accumulation", Category.PERFORMANCE, since="0.1", severity=Severity.INFO, triggers=("backward",))
 def check(module: Module) -> Findings:
-    yield from ()
+    for trace in module.traces:
+        for event in trace.of("backward"):
+            if event.argument(None, "retain_graph") is not None or event.argument(None, "create_graph") is not None:
+                continue
+            for loop in event.loops:
+                if loop.frame.source is not module.source:
+                    continue
+                for name, kept in _kept(module, event, loop):
+                    yield finding(
+                        module.place(kept),
+                        f"`{name}` keeps a piece of the graph of every `{module.code(kept)}` in memory",
+                        see=[(event, "its graph is used up here")],
+                        fix=Fix.safe("Keep the number without its graph", wrap(kept, "{}.detach()")),
+                    )
+
+
+def _kept(module: Module, event: Event, loop: Loop) -> Iterator[tuple[str, ast.expr]]:
+    """What the loop adds to a sum or list that outlives it, where that is the loss of `event`."""
+    for node in ast.walk(loop.node):
+        holder: ast.expr | None = None
+        if isinstance(node, ast.AugAssign) and isinstance(node.op, ast.Add):
+            holder, kept = node.target, node.value
+        elif (
+            isinstance(node, ast.Call)
+            and isinstance(node.func, ast.Attribute)
+            and node.func.attr == "append"
+            and node.args
+        ):
+            holder, kept = node.func.value, node.args[0]
+        name = dotted(holder) if holder is not None else None
+        if holder is None or name is None or _starts_anew(loop, name):
+            continue
+        if isinstance(node, ast.AugAssign) and _without_gradients(module, node, loop):
+            continue
+        if module.function(node) is loop.frame.function and _is_loss(loop.frame.value(kept), event):
+            yield name, kept
+
+
+def _is_loss(value: Value, event: Event) -> bool:
+    """Whether a value is the loss of the backward pass, scaled or not."""
+    loss = event.subject
+    if loss is None or value.kind not in ("call", "apply", "binary", "instance"):
+        return False
+    return bool(_scaled(value) & _scaled(loss))
+
+
+def _scaled(value: Value) -> set[tuple[object, ...]]:
+    keys = {value.key}
+    if value.kind == "binary" and value.name in ("Mult", "Div"):
+        keys |= {item.key for item in value.items if item.kind in ("call", "apply", "binary")}
+    return keys
+
+
+def _starts_anew(loop: Loop, name: str) -> bool:
+    """Whether the loop itself gives the name a new value, as at the start of a window."""
+    stored = (n for n in ast.walk(loop.node) if isinstance(n, ast.Assign | ast.AnnAssign | ast.For))
+    targets = (t for n in stored for t in (n.targets if isinstance(n, ast.Assign) else [n.target]))
+    return any(dotted(part) == name for target in targets for part in ast.walk(target))
+
+
+def _without_gradients(module: Module, node: ast.AST, loop: Loop) -> bool:
+    current = module.parent(node)
+    while current is not None and current is not loop.node:
+        if isinstance(current, ast.With):
+            for item in current.items:
+                if loop.frame.value(item.context_expr).name in roles.NO_GRAD:
+                    return True
+        current = module.parent(current)
+    return False
 
 
 def evidence() -> Evidence:

@@ -166,12 +166,106 @@ The fix is unsafe: with it the model begins to train. It is offered where the wr
 - `torch.Tensor.requires_grad_`, "Locally disabling gradient computation" in the notes on autograd.
 """
 
-from torchlint.api import Category, Evidence, Findings, Measured, Module, rule
+import ast
+
+from torchlint.api import (
+    Category,
+    Event,
+    Evidence,
+    Findings,
+    Fix,
+    Frame,
+    Measured,
+    Module,
+    Value,
+    cut_of,
+    finding,
+    remove,
+    rule,
+)
+
+_FACTORIES = ("torch.tensor", "torch.as_tensor", "torch.FloatTensor", "torch.Tensor")
 
 
-@rule("TL206", "loss-cut-from-graph", Category.CORRECTNESS, since="0.1")
+@rule("TL206", "loss-cut-from-graph", Category.CORRECTNESS, since="0.1", triggers=("requires_grad",))
 def check(module: Module) -> Findings:
-    yield from ()
+    for trace in module.traces:
+        for event in trace.of("backward"):
+            loss = event.subject
+            if loss is None or _is_looked_at(event):
+                continue
+            leaf = _leaf(loss) or (loss if _is_cut(loss) and _is_enabled(loss, (loss.frame, event.frame)) else None)
+            if leaf is None:
+                continue
+            yield finding(
+                event,
+                f"`{module.code(event.node)}` reaches no parameter: the loss was made a new leaf of the graph",
+                see=[(leaf, "the loss is cut off here")],
+                fix=_unwrapped(module, leaf),
+            )
+
+
+def _leaf(loss: Value) -> Value | None:
+    """The expression that makes a leaf out of a loss, if the value certainly is one."""
+    if loss.kind not in ("call", "instance"):
+        return None
+    if loss.name == ".requires_grad_" and loss.base is not None:
+        return loss if _is_cut(loss.base) else None
+    flag = loss.argument(1 if loss.name.endswith("Variable") else None, "requires_grad")
+    if flag is None or flag.kind != "const" or flag.const is not True:
+        return None
+    if loss.name in ("torch.autograd.Variable", "torch.autograd.variable.Variable"):
+        return loss
+    data = loss.argument(0, "data") if loss.name in _FACTORIES else None
+    return loss if data is not None and data.kind in ("call", "apply", "binary") else None
+
+
+def _is_enabled(loss: Value, frames: tuple[Frame | None, ...]) -> bool:
+    """Whether a statement sets `requires_grad` on the loss itself."""
+    for frame in frames:
+        function = frame.function if frame is not None else None
+        if frame is None or function is None:
+            continue
+        for node in ast.walk(function.node):
+            part: ast.expr | None = None
+            if isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant) and node.value.value is True:
+                part = node.targets[0]
+            elif isinstance(node, ast.Expr) and isinstance(node.value, ast.Call):
+                part = node.value.func
+            if isinstance(part, ast.Attribute) and part.attr in ("requires_grad", "requires_grad_"):
+                if frame.value(part.value).key == loss.key:
+                    return True
+    return False
+
+
+def _is_cut(value: Value) -> bool:
+    """Whether a value has no history: detached, an index, a comparison, a rounded number."""
+    while value.kind == "call" and value.name in (".mean", ".sum", ".float", ".double", ".to"):
+        value = value.base or value
+    return value.kind == "compare" or cut_of(value) is not None
+
+
+def _is_looked_at(event: Event) -> bool:
+    """Whether a hook or a read of `.grad` makes use of the leaf."""
+    function = event.frame.function
+    if function is None:
+        return False
+    grads = (n for n in ast.walk(function.node) if isinstance(n, ast.Attribute) and n.attr == "grad")
+    return "register_hook" in function.words or any(ast.unparse(n.value) == event.text for n in grads)
+
+
+def _unwrapped(module: Module, leaf: Value) -> Fix | None:
+    if leaf.frame is None or leaf.frame.source is not module.source or not isinstance(leaf.node, ast.Call):
+        return None
+    statement = module.statement(leaf.node)
+    if not isinstance(statement, ast.Assign) or statement.value is not leaf.node or len(statement.targets) != 1:
+        return None
+    target, data = statement.targets[0], leaf.node.args[0] if leaf.node.args else None
+    while isinstance(data, ast.Attribute | ast.Call):
+        data = data.func if isinstance(data, ast.Call) else data.value
+    if not isinstance(target, ast.Name) or not isinstance(data, ast.Name) or data.id != target.id:
+        return None
+    return Fix.unsafe("Keep the loss in the graph: the model begins to train", remove(statement))
 
 
 def evidence() -> Evidence:

@@ -164,9 +164,9 @@ from torchlint.api import (
 def check(module: Module) -> Findings:
     for cls in module.nn_modules:
         init = cls.methods.get("__init__")
-        if init is None or not init.parameters or cls.node.keywords or cls.method("__new__") is not None:
+        if init is None or not init.parameters or cls.method("__new__") is not None:
             continue
-        if any(base.kind not in ("class", "ref") for base in cls.lineage):
+        if any(base.kind not in ("class", "ref") for base in cls.lineage) or _has_metaclass(cls):
             continue
         store = _first_store(init, cls.frame(init, cls.self_value))
         if store is None:
@@ -176,6 +176,11 @@ def check(module: Module) -> Findings:
             f"`{module.code(store)}` is assigned before `Module.__init__` has run in `{cls.name}`, which raises",
             fix=_call_first(cls, init),
         )
+
+
+def _has_metaclass(cls: ClassModel) -> bool:
+    bases = (base.target.node for base in cls.lineage if base.kind == "class")
+    return any(node.keywords for node in (cls.node, *bases))
 
 
 def _first_store(init: Function, frame: Frame) -> ast.Attribute | None:

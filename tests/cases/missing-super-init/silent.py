@@ -72,3 +72,20 @@ class Container(nn.Sequential):
     def __init__(self):
         super().__init__(nn.Linear(2, 2))
         self.size = 2
+
+
+class Prepared(type):
+    def __call__(cls, *args, **kwargs):
+        made = cls.__new__(cls)
+        nn.Module.__init__(made)
+        made.__init__(*args, **kwargs)
+        return made
+
+
+class PreparedModule(nn.Module, metaclass=Prepared):
+    pass
+
+
+class WithMetaclass(PreparedModule):
+    def __init__(self):
+        self.fc = nn.Linear(2, 2)
