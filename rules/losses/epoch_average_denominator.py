@@ -111,12 +111,83 @@ The reported number changes by about the batch size, so it cannot be compared wi
 - https://docs.pytorch.org/docs/stable/data.html
 """
 
-from torchlint.api import Category, Evidence, Findings, Measured, Module, rule
+import ast
+
+from torchlint.api import (
+    Category,
+    Evidence,
+    Findings,
+    Fix,
+    Measured,
+    Module,
+    Total,
+    Value,
+    finding,
+    operations,
+    replace,
+    roles,
+    rule,
+    total_of,
+    unit_of,
+)
 
 
-@rule("TL211", "epoch-average-denominator", Category.SUSPICIOUS, since="0.1")
+@rule("TL211", "epoch-average-denominator", Category.SUSPICIOUS, since="0.1", triggers=("len(",))
 def check(module: Module) -> Findings:
-    yield from ()
+    for division in operations(module, ast.Div):
+        counted = division.right.argument(0) if division.right.call_of("len") else None
+        if counted is None:
+            continue
+        total = total_of(division.left, module)
+        if total is None or any(node is division.node for node in ast.walk(total.loop)):
+            continue
+        divisor, unit = _divisor(counted, total), unit_of(total.added)
+        if divisor is None or unit is None or divisor == unit:
+            continue
+        size = ast.unparse(division.right_node)
+        message = (
+            f"a sum of batch means is divided by the number of samples, `{size}`"
+            if unit == "batch"
+            else f"a sum over samples is divided by the number of batches, `{size}`"
+        )
+        yield finding(
+            module.place(division.node),
+            message,
+            see=[(module.place(total.node), "it is added up here")],
+            fix=_other_count(division.right_node, unit),
+        )
+
+
+def _divisor(counted: Value, total: Total) -> str | None:
+    """What `len(counted)` counts, if it belongs to the loader that the loop runs over."""
+    loader = total.iterable
+    made = isinstance(loader.node, ast.Call) and loader.kind == "instance" and loader.name == roles.LOADER
+    if made:
+        size = loader.argument(1, "batch_size")
+        if size is None or (size.kind == "const" and size.const in (1, None)):
+            return None
+    if counted.kind == "attribute" and counted.name == "dataset" and counted.base is not None:
+        return "samples" if counted.base.key == loader.key else None
+    if not loader.is_instance(roles.LOADER):
+        return None
+    if counted.key == loader.key:
+        return "batch"
+    dataset = loader.argument(0, "dataset") if made else None
+    return "samples" if dataset is not None and dataset.known and dataset.key == counted.key else None
+
+
+def _other_count(divisor: ast.expr, unit: str) -> Fix | None:
+    if not isinstance(divisor, ast.Call) or len(divisor.args) != 1:
+        return None
+    counted = divisor.args[0]
+    if unit == "samples":
+        code = f"{ast.unparse(counted)}.dataset"
+    elif isinstance(counted, ast.Attribute) and counted.attr == "dataset":
+        code = ast.unparse(counted.value)
+    else:
+        return None
+    other = "samples" if unit == "samples" else "batches"
+    return Fix.unsafe(f"Divide by the number of {other}, which changes the reported number", replace(counted, code))
 
 
 def evidence() -> Evidence:
@@ -125,7 +196,7 @@ def evidence() -> Evidence:
     from torch.nn import functional as F
     from torch.utils.data import DataLoader
 
-    loader = DataLoader(torch.ones(1000), batch_size=64)  # type: ignore[arg-type]
+    loader = DataLoader(torch.ones(1000), batch_size=64)
     means, sums = 0.0, 0.0
     for x in loader:
         loss = F.mse_loss(torch.zeros_like(x), x).item()

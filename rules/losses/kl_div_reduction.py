@@ -95,12 +95,65 @@ term that was tuned with the old reduction has to be tuned again.
 - https://docs.pytorch.org/docs/stable/generated/torch.nn.KLDivLoss.html
 """
 
-from torchlint.api import Category, Evidence, Findings, Measured, Module, rule
+import ast
+
+from torchlint.api import (
+    Category,
+    Evidence,
+    Findings,
+    Fix,
+    Measured,
+    Module,
+    Value,
+    finding,
+    reduction_of_call,
+    rule,
+    set_keyword,
+)
 
 
-@rule("TL208", "kl-div-reduction", Category.SUSPICIOUS, since="0.1")
+@rule("TL208", "kl-div-reduction", Category.SUSPICIOUS, since="0.1", triggers=("kl_div", "KLDivLoss"))
 def check(module: Module) -> Findings:
-    yield from ()
+    applied = [(e.subject, e.node) for t in module.traces for e in t.of("loss") if e.name == "torch.nn.KLDivLoss"]
+    for call in module.calls("torch.nn.functional.kl_div", "torch.nn.KLDivLoss"):
+        value = call.value
+        if reduction_of_call(value, value.name) != "mean":
+            continue
+        uses = [node for made, node in applied if made is not None and made.key == value.key]
+        if any(_times_a_size(module, node) for node in (call.node, *uses)):
+            continue
+        yield finding(
+            call,
+            f"`{ast.unparse(call.node.func)}` divides the divergence by the number of classes as well as by the batch",
+            fix=_per_sample(call.node),
+        )
+
+
+def _times_a_size(module: Module, node: ast.AST) -> bool:
+    """Whether the result is multiplied by a size, which may undo the division."""
+    inner, outer = node, module.parent(node)
+    while isinstance(outer, ast.BinOp | ast.UnaryOp):
+        if isinstance(outer, ast.BinOp) and isinstance(outer.op, ast.Mult):
+            other = outer.left if outer.right is inner else outer.right
+            if any(_is_size(module.value(part)) for part in ast.walk(other) if isinstance(part, ast.expr)):
+                return True
+        inner, outer = outer, module.parent(outer)
+    return False
+
+
+def _is_size(value: Value) -> bool:
+    if value.kind == "call":
+        return value.name in ("len", ".size", ".numel")
+    return value.kind == "item" and value.base is not None and value.base.name in ("shape", ".size")
+
+
+def _per_sample(node: ast.Call) -> Fix | None:
+    if len(node.args) > 2:
+        return None
+    return Fix.unsafe(
+        'Reduce with "batchmean", which makes the value and its gradient larger by the number of classes',
+        set_keyword(node, "reduction", '"batchmean"'),
+    )
 
 
 def evidence() -> Evidence:
@@ -118,7 +171,7 @@ def evidence() -> Evidence:
     def measure(reduction: str) -> tuple[float, float]:
         logits.grad = None
         loss = F.kl_div(logits.log_softmax(1), target, reduction=reduction)
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         return loss.item(), float(logits.grad.norm()) if logits.grad is not None else 0.0
 
     with warnings.catch_warnings():

@@ -130,12 +130,54 @@ The gradient grows by the batch size: a learning rate that was tuned with the se
 - https://docs.pytorch.org/docs/stable/generated/torch.nn.CrossEntropyLoss.html
 """
 
-from torchlint.api import Category, Evidence, Findings, Measured, Module, rule
+import ast
+
+from torchlint.api import (
+    Category,
+    Evidence,
+    Findings,
+    Fix,
+    Measured,
+    Module,
+    Operation,
+    finding,
+    is_batch_size,
+    operations,
+    reduced,
+    remove,
+    rule,
+    unwrap,
+)
 
 
 @rule("TL209", "mean-loss-divided-by-batch", Category.SUSPICIOUS, since="0.1")
 def check(module: Module) -> Findings:
-    yield from ()
+    for division in operations(module, ast.Div):
+        if _is_number(division.left_node):
+            continue
+        loss = reduced(division.left)
+        if loss is None or loss.kind != "mean" or not is_batch_size(division.right, loss.loss):
+            continue
+        size = ast.unparse(division.right_node)
+        yield finding(
+            module.place(division.node),
+            f"the loss is a mean already, and the division by `{size}` makes its gradient that many times smaller",
+            see=[(loss.loss, "this loss is a mean over the batch")],
+            fix=_undivided(division),
+        )
+
+
+def _is_number(value: ast.expr) -> bool:
+    """Whether the value has left the graph and is only reported."""
+    return (
+        isinstance(value, ast.Call) and isinstance(value.func, ast.Attribute) and value.func.attr in ("item", "detach")
+    )
+
+
+def _undivided(division: Operation) -> Fix:
+    title = "Leave the division out, which makes the gradient larger by the batch size"
+    node = division.node
+    return Fix.unsafe(title, unwrap(node, node.left) if isinstance(node, ast.BinOp) else remove(node))
 
 
 def evidence() -> Evidence:

@@ -107,12 +107,45 @@ The reported number shrinks by the batch size, so it cannot be compared with num
 - https://docs.pytorch.org/docs/stable/generated/torch.nn.CrossEntropyLoss.html
 """
 
-from torchlint.api import Category, Evidence, Findings, Measured, Module, rule
+import ast
+
+from torchlint.api import (
+    Category,
+    Evidence,
+    Findings,
+    Fix,
+    Measured,
+    Module,
+    finding,
+    is_batch_size,
+    operations,
+    reduced,
+    rule,
+    unwrap,
+)
 
 
 @rule("TL210", "sum-loss-scaled-by-batch", Category.SUSPICIOUS, since="0.1")
 def check(module: Module) -> Findings:
-    yield from ()
+    for product in operations(module, ast.Mult):
+        if not isinstance(product.node, ast.BinOp):
+            continue
+        left, right = product.node.left, product.node.right
+        sides = ((product.left, left, product.right, right), (product.right, right, product.left, left))
+        for total, kept, size, factor in sides:
+            loss = reduced(total)
+            if loss is None or loss.kind != "sum" or not is_batch_size(size, loss.loss):
+                continue
+            text = ast.unparse(factor)
+            yield finding(
+                module.place(product.node),
+                f"the loss is a sum over the batch already, and `{text}` counts every sample that many times",
+                see=[(loss.loss, "this loss is a sum over the batch")],
+                fix=Fix.unsafe(
+                    "Leave the factor out, which makes the reported loss smaller by the batch size",
+                    unwrap(product.node, kept),
+                ),
+            )
 
 
 def evidence() -> Evidence:

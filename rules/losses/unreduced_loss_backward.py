@@ -112,12 +112,62 @@ The code could not run before. The mean is the usual reduction; a sum or a weigh
 - https://docs.pytorch.org/docs/stable/generated/torch.Tensor.backward.html
 """
 
-from torchlint.api import Category, Evidence, Findings, Measured, Module, rule
+import ast
+
+from torchlint.api import (
+    Category,
+    Event,
+    Evidence,
+    Findings,
+    Fix,
+    Measured,
+    Module,
+    finding,
+    is_unreduced,
+    rule,
+    wrap,
+)
 
 
-@rule("TL212", "unreduced-loss-backward", Category.CORRECTNESS, since="0.1")
+@rule("TL212", "unreduced-loss-backward", Category.CORRECTNESS, since="0.1", triggers=("backward",))
 def check(module: Module) -> Findings:
-    yield from ()
+    for trace in module.traces:
+        for event in trace.of("backward"):
+            loss = event.subject
+            if loss is None or not is_unreduced(loss) or _gradient_given(event):
+                continue
+            name = f"`{ast.unparse(_operand(event))}`"
+            yield finding(
+                event,
+                f"{name} has one element per sample, and `backward()` raises on more than one",
+                see=[(loss, "it is computed without a reduction here")] if loss.node is not None else [],
+                fix=_mean(event),
+            )
+
+
+def _operand(event: Event) -> ast.expr:
+    """The loss as it is written: what is sent backward, or what is passed to a scaler or an accelerator."""
+    node = event.node
+    assert isinstance(node, ast.Call)
+    if event.manager is None and isinstance(node.func, ast.Attribute):
+        return node.func.value
+    if node.args:
+        return node.args[0]
+    scaled = node.func.value if isinstance(node.func, ast.Attribute) else node.func
+    return scaled.args[0] if isinstance(scaled, ast.Call) and scaled.args else scaled
+
+
+def _gradient_given(event: Event) -> bool:
+    node = event.node
+    if not isinstance(node, ast.Call):
+        return True
+    return (event.manager is None and bool(node.args)) or any(k.arg in ("gradient", None) for k in node.keywords)
+
+
+def _mean(event: Event) -> Fix:
+    operand = _operand(event)
+    template = "{}.mean()" if isinstance(operand, ast.Name | ast.Attribute | ast.Call) else "({}).mean()"
+    return Fix.unsafe("Send the mean backward, the usual reduction", wrap(operand, template))
 
 
 def evidence() -> Evidence:
@@ -133,7 +183,7 @@ def evidence() -> Evidence:
         for _ in range(10):
             loss = nn.functional.cross_entropy(model(torch.randn(8, 4)), torch.arange(8) % 3, reduction=reduction)
             try:
-                loss.backward()  # type: ignore[no-untyped-call]
+                loss.backward()
             except RuntimeError as error:
                 if "implicitly created only for scalar" not in str(error):
                     raise

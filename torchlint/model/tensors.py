@@ -8,6 +8,7 @@ from __future__ import annotations
 import ast
 from typing import NamedTuple
 
+from torchlint.model.reductions import reduction_of_call
 from torchlint.model.trace import Event
 from torchlint.model.values import UNKNOWN, Value, argument
 from torchlint.torch_api import roles
@@ -89,16 +90,9 @@ def loss_call(event: Event) -> LossCall | None:
 def reduction_of(event: Event, facts: roles.Loss) -> str | None:
     """How the loss of a `loss` event is reduced; `None` if it cannot be told."""
     made = event.subject
-    holder = made if made is not None else event.value
-    given = holder.argument(None, "reduction")
-    for old in ("size_average", "reduce"):
-        if holder.argument(None, old) is not None:
-            return None
-    if given is None:
-        return facts.reduction
-    if given.kind == "const" and isinstance(given.const, str):
-        return given.const
-    return None
+    if made is not None:
+        return reduction_of_call(made, made.name)
+    return reduction_of_call(event.value, event.value.name)
 
 
 def difference_of(value: Value) -> Value | None:

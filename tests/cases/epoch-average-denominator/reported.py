@@ -1,0 +1,41 @@
+"""Wrong counts, further apart."""
+
+import torch
+from torch import nn
+from torch.utils.data import DataLoader
+from tqdm import tqdm
+
+
+def test_loop(dataloader: DataLoader, model, loss_fn):
+    size = len(dataloader.dataset)
+    num_batches = len(dataloader)
+    loss_fn = nn.CrossEntropyLoss()
+    test_loss, correct = 0, 0
+    model.eval()
+    with torch.no_grad():
+        for x, y in dataloader:
+            pred = model(x)
+            test_loss += loss_fn(pred, y).item()
+            correct += (pred.argmax(1) == y).type(torch.float).sum().item()
+    test_loss /= size  # TL211
+    correct /= num_batches  # TL211
+    return test_loss, correct
+
+
+class Trainer:
+    def __init__(self, model, train_set, batch_size):
+        self.model = model
+        self.loader = DataLoader(train_set, batch_size=batch_size, shuffle=True)
+        self.criterion = nn.MSELoss()
+        self.optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+
+    def epoch(self):
+        self.model.train()
+        epoch_loss = 0.0
+        for step, (x, y) in enumerate(tqdm(self.loader)):
+            self.optimizer.zero_grad()
+            loss = self.criterion(self.model(x), y)
+            loss.backward()
+            self.optimizer.step()
+            epoch_loss = epoch_loss + loss.detach()
+        return epoch_loss.item() / len(self.loader.dataset)  # TL211
