@@ -25,6 +25,7 @@ from torchlint.model import (
     Trace,
     Value,
     scaling,
+    schedules,
     steps,
 )
 from torchlint.model.determinism import Asked, asked_for_determinism

@@ -1,10 +1,10 @@
 """A random generator stored on the dataset repeats its numbers in every worker and every epoch.
 
 `DataLoader` copies the dataset into each worker process. A generator object that was made in `__init__` (numpy's
-`default_rng` or `RandomState`, `random.Random`, `torch.Generator`) is copied with its state, so all workers draw the same
-"random" crops, and the next epoch starts from the same copy again. In the experiment below two workers draw eight
-numbers, four of them different, and the second epoch repeats the first. (The *global* generators of numpy, `random` and
-torch are reseeded in each worker and are fine.)
+`default_rng` or `RandomState`, `random.Random`, `torch.Generator`) is copied with its state, so all workers draw the
+same "random" crops, and the next epoch starts from the same copy again. In the experiment below two workers draw
+eight numbers, four of them different, and the second epoch repeats the first. (The *global* generators of numpy,
+`random` and torch are reseeded in each worker and are fine.)
 
 ```py bad
 import numpy as np
@@ -146,9 +146,10 @@ def make_loader(data: torch.Tensor) -> DataLoader:
 
 ## When it is fine
 
-With `num_workers=0` there is only one copy. A `worker_init_fn` that gives each worker a generator of its own, a generator
-made in `__getitem__` or `__iter__` (from the worker's seed, or from seed, epoch and index), and one that is used in `__init__` only, to
-split or to shuffle once, are right. A dataset that is meant to show the same augmentations in each epoch wants this.
+With `num_workers=0` there is only one copy. A `worker_init_fn` that gives each worker a generator of its own, a
+generator made in `__getitem__` or `__iter__` (from the worker's seed, or from seed, epoch and index), and one that is
+used in `__init__` only, to split or to shuffle once, are right. A dataset that is meant to show the same
+augmentations in each epoch wants this.
 
 ## Not seen
 
@@ -160,12 +161,87 @@ Datasets of which no loader with a literal number of workers is found; generator
 - https://docs.pytorch.org/docs/stable/notes/faq.html#my-data-loader-workers-return-identical-random-numbers
 """
 
-from torchlint.api import Category, Evidence, Findings, Measured, Module, rule
+import ast
+
+from torchlint.api import (
+    Category,
+    ClassModel,
+    Evidence,
+    Findings,
+    Measured,
+    Module,
+    Value,
+    dotted,
+    finding,
+    roles,
+    rule,
+)
+
+_GENERATORS = ("numpy.random.default_rng", "numpy.random.RandomState", "numpy.random.Generator", "random.Random",
+               "torch.Generator")  # fmt: skip
 
 
-@rule("TL501", "dataset-rng-attribute", Category.CORRECTNESS, since="0.1")
+@rule("TL501", "dataset-rng-attribute", Category.CORRECTNESS, since="0.1", triggers=("Dataset",))
 def check(module: Module) -> Findings:
-    yield from ()
+    for model in module.classes:
+        if model.derives_from(*roles.DATASETS) is not True:
+            continue
+        for name in model.cls.stores:
+            made = _generator(model, name)
+            drawn = _drawn_per_item(model, name) if made is not None else None
+            loader = _parallel_loader(module, model) if drawn is not None else None
+            if made is None or drawn is None or loader is None:
+                continue
+            yield finding(
+                module.place(drawn),
+                f"every worker draws the same numbers from its copy of `self.{name}`, and so does every epoch",
+                see=[(made, "the generator is made here"), (loader, "the loader copies the dataset to its workers")],
+            )
+
+
+def _generator(model: ClassModel, name: str) -> Value | None:
+    """The generator that `__init__` stores in an attribute which nothing else assigns."""
+    stores = model.stores(name)
+    if len(stores) != 1 or stores[0].function.name != "__init__":
+        return None
+    value = model.attribute(model.self_value, name)
+    return value if value is not None and value.name in _GENERATORS and value.node is not None else None
+
+
+def _drawn_per_item(model: ClassModel, name: str) -> ast.AST | None:
+    """The first draw in `__getitem__` (or `__iter__`) or in a method that it calls; `None` if something reseeds."""
+    todo, seen = ["__getitem__", "__iter__", "__getitems__"], set()
+    draws: list[ast.AST] = []
+    while todo:
+        method = model.method(todo.pop(0))
+        if method is None or method.name in seen or method.cls is not model.cls:
+            continue
+        seen.add(method.name)
+        for call in method.calls:
+            text = dotted(call.func) or ""
+            if text.startswith(f"self.{name}."):
+                draws.append(call)
+            elif text.startswith("self.") and text.count(".") == 1:
+                todo.append(text[5:])
+    whole = ast.walk(model.node)
+    if any(isinstance(n, ast.Attribute) and n.attr in _RESEEDS and dotted(n.value) == f"self.{name}" for n in whole):
+        return None
+    return min(draws, key=lambda node: (node.lineno, node.col_offset)) if draws else None  # type: ignore[attr-defined]
+
+
+_RESEEDS = frozenset({"seed", "manual_seed", "set_state", "setstate", "spawn", "bit_generator", "state"})
+
+
+def _parallel_loader(module: Module, model: ClassModel) -> Value | None:
+    """A loader over this dataset with a literal number of workers and no `worker_init_fn`."""
+    for value in module.project.instances("DataLoader", roles.LOADER):
+        dataset = value.argument(0, "dataset")
+        workers = value.argument(5, "num_workers")
+        if dataset is None or workers is None or workers.kind != "const" or not workers.const:
+            continue
+        if value.argument(10, "worker_init_fn") is None and dataset.kind == "instance" and dataset.target is model.cls:
+            return value
+    return None
 
 
 def evidence() -> Evidence:

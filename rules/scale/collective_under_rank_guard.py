@@ -1,8 +1,9 @@
 """A collective operation is reached by some ranks only, and waits for the others for ever.
 
-`all_reduce`, `barrier`, `gather` and the like return when *all* ranks have called them. Under `if rank == 0:` the others never
-come: the job hangs, in silence, until the timeout of ten or thirty minutes, and then dies with a message about a socket. Or
-it does not hang, because the others' *next* collective answers instead, and numbers of different meaning are mixed.
+`all_reduce`, `barrier`, `gather` and the like return when *all* ranks have called them. Under `if rank == 0:` the
+others never come: the job hangs, in silence, until the timeout of ten or thirty minutes, and then dies with a message
+about a socket. Or it does not hang, because the others' *next* collective answers instead, and numbers of different
+meaning are mixed.
 
 ```py bad
 import torch
@@ -117,8 +118,9 @@ def gathered(value: torch.Tensor, group) -> list[torch.Tensor]:
 
 ## When it is fine
 
-Groups of which only these ranks are members (`group=`), `send` and `recv`, a barrier on each side of a branch, and the pair of
-barriers by which one rank goes first. Conditions that are the same on all ranks (the world size, the epoch) do not divide them.
+Groups of which only these ranks are members (`group=`), `send` and `recv`, a barrier on each side of a branch, and
+the pair of barriers by which one rank goes first. Conditions that are the same on all ranks (the world size, the
+epoch) do not divide them.
 
 ## Not seen
 
@@ -130,12 +132,19 @@ Ranks whose value comes from a configuration; forwards of wrapped models, which 
 - https://docs.pytorch.org/docs/stable/distributed.html#debugging-torch-distributed-applications
 """
 
-from torchlint.api import Category, Evidence, Findings, Measured, Module, rule
+from torchlint.api import Category, Evidence, Findings, Measured, Module, finding, lonely_collectives, rule
 
 
-@rule("TL805", "collective-under-rank-guard", Category.CORRECTNESS, since="0.1", triggers=("distributed", "dist"))
+@rule("TL805", "collective-under-rank-guard", Category.CORRECTNESS, since="0.1", triggers=("rank", "main_process"))
 def check(module: Module) -> Findings:
-    yield from ()
+    for function in (None, *module.source.functions):
+        for lonely in lonely_collectives(module.frame(function)):
+            name = lonely.collective.rpartition(".")[2]
+            yield finding(
+                module.place(lonely.call),
+                f"not all ranks reach this `{name}`: `{module.code(lonely.test)}` divides them",
+                see=[(module.place(lonely.test), "the ranks part here")],
+            )
 
 
 def evidence() -> Evidence:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ast
 import posixpath
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 
 from torchlint.model.classes import ClassModel
 from torchlint.model.syntax import Class, Function, Source
@@ -172,6 +172,21 @@ class Project:
                 elif callee.kind in ("unknown", "attribute", "union", "param"):
                     return None
         return sites
+
+    def instances(self, word: str, name: str) -> Iterator[Value]:
+        """The instances of an outside class (its last name, its canonical name) that are made anywhere in the project.
+
+        At most a bounded number of files that contain the word is looked at.
+        """
+        self.mentions(word)
+        for path in self._mentions[word][:_MOST_CALLERS]:
+            source = self.load(path)
+            if source is None:
+                continue
+            for node, scope in source.by_name.get(word, ()):
+                value = self.frame(source, scope.function).value(node)
+                if value.kind == "instance" and value.name == name:
+                    yield value
 
     # frames and classes
 

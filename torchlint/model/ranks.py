@@ -1,0 +1,246 @@
+"""What the ranks of a distributed job do: which tests divide them, and which collectives each of them reaches.
+
+A function is gone through twice, once as rank 0 and once as some other rank. Tests that do not depend on the rank have
+the same outcome for both, whatever it is.
+"""
+
+from __future__ import annotations
+
+import ast
+from typing import Any, NamedTuple
+
+from torchlint.model.syntax import Function
+from torchlint.model.values import Frame, Value
+from torchlint.torch_api import roles
+
+__all__ = ["Lonely", "lonely_collectives"]
+
+_RANKS = frozenset({"torch.distributed.get_rank"})
+_MAIN = frozenset({"is_main_process", "is_local_main_process"})
+_DEEPEST = 3
+_ENDS = ("return", "raise")
+
+
+class Lonely(NamedTuple):
+    """A collective that some ranks reach and others do not: the call in the function itself, and the collective."""
+
+    call: ast.Call
+    collective: str
+    test: ast.expr
+
+
+def lonely_collectives(frame: Frame) -> list[Lonely]:
+    """The first collective of a function (or module body) that only rank 0, or only the others, reach."""
+    body = frame.function.body if frame.function is not None else frame.source.tree.body
+    if not _asks_for_rank(body):
+        return []
+    walks = [_Walk(zero, _DEEPEST) for zero in (True, False)]
+    first, second = (walk.block(body, frame) for walk in walks)
+    if any(_raises(steps) for steps in (first, second)) or not walks[0].tests:
+        return []
+    found = _difference(first, second)
+    return [Lonely(found[0], found[1], walks[0].tests[-1] if found[2] is None else found[2])] if found else []
+
+
+def _asks_for_rank(statements: list[ast.stmt]) -> bool:
+    """Whether some test among the statements has a name that may stand for a rank; what has none is not looked at."""
+    stack = list(statements)
+    while stack:
+        statement = stack.pop()
+        if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            continue
+        if isinstance(statement, ast.If) and any(_may_be_rank(node) for node in ast.walk(statement.test)):
+            return True
+        for field in ("body", "orelse", "finalbody"):
+            stack.extend(getattr(statement, field, ()))
+    return False
+
+
+def _may_be_rank(node: ast.AST) -> bool:
+    name = node.id if isinstance(node, ast.Name) else node.attr if isinstance(node, ast.Attribute) else ""
+    return any(word in name.lower() for word in ("rank", "main", "master", "primary", "zero"))
+
+
+class _Walk:
+    """One rank's way through the statements, as a nested list of steps that can be compared with another's."""
+
+    __slots__ = ("deep", "tests", "under", "zero")
+
+    def __init__(self, zero: bool, deep: int) -> None:
+        self.zero = zero
+        self.deep = deep
+        self.tests: list[ast.expr] = []
+        self.under: list[ast.expr] = []
+
+    def block(self, statements: list[ast.stmt], frame: Frame) -> list[Any]:
+        steps: list[Any] = []
+        for statement in statements:
+            self.statement(statement, frame, steps)
+            if steps and steps[-1] in _ENDS:
+                break
+        return steps
+
+    def statement(self, node: ast.stmt, frame: Frame, steps: list[Any]) -> None:
+        if isinstance(node, ast.If):
+            self.branch(node, frame, steps)
+        elif isinstance(node, ast.For | ast.AsyncFor | ast.While):
+            self.calls(node.iter if not isinstance(node, ast.While) else node.test, frame, steps)
+            inner = self.block(node.body, frame)
+            if inner:
+                steps.append(("repeat", id(node), inner))
+        elif isinstance(node, ast.With | ast.AsyncWith):
+            for item in node.items:
+                self.calls(item.context_expr, frame, steps)
+            steps.extend(self.block(node.body, frame))
+        elif isinstance(node, ast.Try):
+            steps.extend(self.block(node.body, frame))
+            if not (steps and steps[-1] in _ENDS):
+                steps.extend(self.block(node.orelse, frame))
+            steps.extend(self.block(node.finalbody, frame))
+        elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            return
+        else:
+            self.calls(node, frame, steps)
+            if isinstance(node, ast.Return | ast.Continue | ast.Break):
+                steps.append("return")
+            elif isinstance(node, ast.Raise):
+                steps.append("raise")
+
+    def branch(self, node: ast.If, frame: Frame, steps: list[Any]) -> None:
+        self.calls(node.test, frame, steps)
+        outcome = _outcome(node.test, frame, self.zero)
+        if outcome is not None:
+            self.tests.append(node.test)
+            self.under.append(node.test)
+            steps.extend(self.block(node.body if outcome else node.orelse, frame))
+            self.under.pop()
+            return
+        then, other = self.block(node.body, frame), self.block(node.orelse, frame)
+        if then or other:
+            steps.append(("if", id(node), then, other))
+
+    def calls(self, node: ast.AST, frame: Frame, steps: list[Any]) -> None:
+        for call in _calls(node):
+            callee = frame.value(call.func)
+            if callee.kind == "ref" and callee.name in roles.COLLECTIVES:
+                if not any(keyword.arg == "group" for keyword in call.keywords):
+                    steps.append((callee.name, call, self.under[-1] if self.under else None))
+            elif callee.kind == "function" and self.deep and isinstance(callee.target, Function):
+                inner = frame.enter(callee, call) if not callee.target.is_generator else None
+                if inner is None or not _mentions_collective(callee.target):
+                    continue
+                walk = _Walk(self.zero, self.deep - 1)
+                for step in walk.block(callee.target.body, inner):
+                    if isinstance(step, tuple) and isinstance(step[1], ast.Call):
+                        steps.append((step[0], call, self.under[-1] if self.under else None))
+                    elif step not in _ENDS:
+                        steps.append(step)
+
+
+def _calls(node: ast.AST) -> list[ast.Call]:
+    """The calls in a statement, in the order in which they are made."""
+    found: list[ast.Call] = []
+    if isinstance(node, ast.Lambda | ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+        return found
+    for child in ast.iter_child_nodes(node):
+        found.extend(_calls(child))
+    if isinstance(node, ast.Call):
+        found.append(node)
+    return found
+
+
+_LAST_NAMES = frozenset(name.rpartition(".")[2] for name in roles.COLLECTIVES)
+
+
+def _mentions_collective(function: Function) -> bool:
+    return not function.words.isdisjoint(_LAST_NAMES)
+
+
+def _outcome(test: ast.expr, frame: Frame, zero: bool) -> bool | None:
+    """What a test gives on rank 0 or on another rank; `None` if it is not about the rank or cannot be told."""
+    if isinstance(test, ast.UnaryOp) and isinstance(test.op, ast.Not):
+        inner = _outcome(test.operand, frame, zero)
+        return None if inner is None else not inner
+    if isinstance(test, ast.BoolOp):
+        answers = [_outcome(part, frame, zero) for part in test.values]
+        if all(answer is None for answer in answers):
+            return None
+        decisive = not isinstance(test.op, ast.And)
+        return decisive if decisive in answers else not decisive
+    return _truth(frame.value(test), zero)
+
+
+def _truth(value: Value, zero: bool) -> bool | None:
+    if value.kind == "union":
+        answers = {_truth(option, zero) for option in value.items if option.kind != "const"}
+        return answers.pop() if len(answers) == 1 else None
+    if value.kind == "unary" and value.name == "Not":
+        inner = _truth(value.items[0], zero)
+        return None if inner is None else not inner
+    if value.kind == "attribute" and value.name in _MAIN and value.base is not None and value.base.kind == "instance":
+        return zero if value.base.name in roles.PREPARERS else None
+    if is_rank(value):
+        return not zero
+    if value.kind != "compare" or len(value.items) != 2:
+        return None
+    left, right = value.items
+    if is_rank(right) and left.kind == "const" and value.name in ("Eq", "NotEq"):
+        left, right = right, left
+    if not is_rank(left):
+        return None
+    if right.kind == "const" and right.const == 0:
+        return {"Eq": zero, "NotEq": not zero, "Gt": not zero, "LtE": zero}.get(value.name)
+    if right.kind in ("tuple", "list", "set") and value.name in ("In", "NotIn"):
+        numbers = [item.const for item in right.items if item.kind == "const"]
+        if len(numbers) == len(right.items) and 0 in numbers and all(number <= 0 for number in numbers):
+            return zero if value.name == "In" else not zero
+    return None
+
+
+def is_rank(value: Value) -> bool:
+    """Whether a value certainly is the rank of the process (or what stands for it where there is one process)."""
+    if value.kind == "union":
+        others = [option for option in value.items if option.kind != "const"]
+        return len(others) == 1 and is_rank(others[0])
+    return value.kind == "call" and value.name in _RANKS and not value.arguments and value.argument(0, "group") is None
+
+
+def _raises(steps: list[Any]) -> bool:
+    return "raise" in steps
+
+
+def _plain(steps: list[Any]) -> list[Any]:
+    """Steps that can be compared: a collective by its name, without its place."""
+    result: list[Any] = []
+    for step in steps:
+        if isinstance(step, str):
+            continue
+        if isinstance(step[1], ast.Call):
+            result.append(step[0])
+        else:
+            result.append((step[0], step[1], *(tuple(_plain(part)) for part in step[2:])))
+    return result
+
+
+def _difference(first: list[Any], second: list[Any]) -> tuple[ast.Call, str, ast.expr | None] | None:
+    """The first collective in which two ways differ."""
+    one, other = [s for s in first if not isinstance(s, str)], [s for s in second if not isinstance(s, str)]
+    if _plain(one) == _plain(other):
+        return None
+    for index in range(max(len(one), len(other))):
+        here = one[index] if index < len(one) else None
+        there = other[index] if index < len(other) else None
+        if here is not None and there is not None:
+            if _plain([here]) == _plain([there]):
+                continue
+            if not isinstance(here[1], ast.Call) and not isinstance(there[1], ast.Call) and here[1] == there[1]:
+                for a, b in zip(here[2:], there[2:], strict=True):
+                    found = _difference(a, b)
+                    if found is not None:
+                        return found
+        for step in (here, there):
+            if step is not None and isinstance(step[1], ast.Call) and step[2] is not None:
+                return step[1], step[0], step[2]
+        step = here if here is not None else there
+        return (step[1], step[0], None) if step is not None and isinstance(step[1], ast.Call) else None
+    return None
