@@ -64,8 +64,8 @@ from torchlint.model.reductions import (
     operations,
     reduced,
     reduction_of_call,
+    summand_unit,
     total_of,
-    unit_of,
 )
 from torchlint.model.scaling import *  # noqa: F403
 from torchlint.model.schedules import *  # noqa: F403
@@ -167,12 +167,12 @@ __all__ = [
     "shape_of",
     "starts_at",
     "stretch_of",
+    "summand_unit",
     "token_losses",
     "torch_api",
     "total_of",
     "truth",
     "union",
-    "unit_of",
     "unwrapped",
     "uses",
     "value_class",

@@ -128,7 +128,7 @@ from torchlint.api import (
     roles,
     rule,
     total_of,
-    unit_of,
+    summand_unit,
 )
 
 
@@ -141,7 +141,7 @@ def check(module: Module) -> Findings:
         total = total_of(division.left, module)
         if total is None or any(node is division.node for node in ast.walk(total.loop)):
             continue
-        divisor, unit = _divisor(counted, total), unit_of(total.added)
+        divisor, unit = _divisor(counted, total), summand_unit(total.added)
         if divisor is None or unit is None or divisor == unit:
             continue
         size = ast.unparse(division.right_node)

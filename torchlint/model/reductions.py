@@ -108,6 +108,9 @@ def reduced(value: Value) -> Reduced | None:
             return first
         if value.kind == "apply" and value.base is not None and value.base.name in roles.CRITERIA:
             return _reduced(value, reduction_of_call(value.base, value.base.name))
+        if value.kind == "apply" and value.result is not value:
+            value = value.result
+            continue
         if value.kind == "call" and value.name in roles.LOSS_FUNCTIONS:
             return _reduced(value, reduction_of_call(value, value.name))
         if value.kind == "call" and value.name in (".mean", ".sum", "torch.mean", "torch.sum"):
@@ -154,6 +157,8 @@ def _unreduced(value: Value, depth: int) -> bool:
     if value.kind == "call" and value.name in _SHAPE_KEPT:
         inner = value.base if value.name.startswith(".") else value.argument(0)
         return inner is not None and _unreduced(inner, depth + 1)
+    if value.kind == "apply" and value.result is not value:
+        return _unreduced(value.result, depth + 1)
     if value.kind in ("apply", "call"):
         found = reduced(value)
         return found is not None and found.kind == "none" and found.loss is value
@@ -276,7 +281,7 @@ def _bare_number(value: Value) -> Value:
     return value
 
 
-def unit_of(added: Value) -> str | None:
+def summand_unit(added: Value) -> str | None:
     """What one summand of an epoch's total stands for: `batch` (a mean over a batch) or `samples` (a sum, a count)."""
     loss = reduced(added)
     if loss is not None:
@@ -319,5 +324,5 @@ __all__ = [
     "reduction_of_call",
     "sized_by",
     "total_of",
-    "unit_of",
+    "summand_unit",
 ]
