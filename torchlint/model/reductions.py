@@ -249,9 +249,9 @@ def total_of(value: Value, module: Module) -> Total | None:
     """The running total that a value is, if it starts from zero and one statement adds to it, once per iteration."""
     from torchlint.model.trace import bare_iterable
 
-    value = _bare_number(value)
-    options = [o for o in value.options if not (o.kind == "const" and not o.const)]
-    if len(options) != 1 or len(value.options) < 2:
+    reaching = [o for option in _bare_number(value).options for o in _bare_number(option).options]
+    options = [o for o in reaching if not (o.kind == "const" and not o.const)]
+    if len(options) != 1 or len(reaching) < 2:
         return None
     added = options[0]
     if added.kind != "binary" or added.name != "Add" or added.node is None or added.frame is None:
