@@ -1,15 +1,7 @@
 """Losses that the programs share."""
 
 import torch
-from torch import nn
 from torch.nn import functional as F
-
-
-class TopicLoss(nn.Module):
-    """Cross-entropy over the topics, weighted by their rarity."""
-
-    def forward(self, outputs: torch.Tensor, topics: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
-        return F.cross_entropy(outputs, topics, weight=weights)
 
 
 def distillation_loss(student: torch.Tensor, teacher: torch.Tensor, temperature: float) -> torch.Tensor:

@@ -28,14 +28,15 @@ def main(config: Config) -> None:
     train_loader, test_loader = make_loaders(config)
     model, optimizer = build(config, device)
 
-    best, best_weights = 0.0, model.state_dict()
+    best, best_weights = 0.0, None
     model.train()
     for epoch in range(config.epochs):
         loss = train_one_epoch(model, train_loader, optimizer, device)
         accuracy = evaluate(model, test_loader, device)
         print(f"epoch {epoch}: loss {loss:.3f}, accuracy {accuracy:.3f}")
         if accuracy > best:
-            best, best_weights = accuracy, model.state_dict()
+            best = accuracy
+            best_weights = model.state_dict()
     model.load_state_dict(best_weights)
     torch.save(model.state_dict(), "classifier.pt")
 

@@ -154,7 +154,7 @@ from torchlint.api import (
 def check(module: Module) -> Findings:
     for trace in module.traces:
         for loop in trace.training_loops():
-            waits = _waits(trace, loop)
+            waits = _waits(trace, loop) if loop.frame.source is module.source else []
             if len(waits) < 2:
                 continue
             named = ", ".join(dict.fromkeys(f"`{_text(module, event)}`" for event in waits))

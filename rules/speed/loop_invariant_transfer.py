@@ -142,7 +142,7 @@ from torchlint.api import (
 def check(module: Module) -> Findings:
     for trace in module.traces:
         for event in trace.of("transfer"):
-            loop = _step_loop(trace, event)
+            loop = _step_loop(trace, event) if event.is_local else None
             if loop is None or not isinstance(event.node, ast.Call) or not isinstance(event.node.func, ast.Attribute):
                 continue
             moved = event.node.func.value

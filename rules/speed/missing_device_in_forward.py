@@ -156,7 +156,7 @@ from torchlint.api import (
 
 @rule("TL604", "missing-device-in-forward", Category.SUSPICIOUS, since="0.1", triggers=("def forward",))
 def check(module: Module) -> Findings:
-    if module.project.mentions("set_default_device", "set_default_tensor_type"):
+    if module.project.calls("set_default_device", "set_default_tensor_type"):
         return
     seen: set[int] = set()
     for model in module.nn_modules:

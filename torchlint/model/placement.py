@@ -50,6 +50,7 @@ _SEVERAL = frozenset(
     }
 )  # fmt: skip
 _TENSOR_ATTRIBUTES = frozenset({"T", "mT", "H", "mH", "data", "grad", "real", "imag"})
+_DEVICE_ATTRIBUTES = _TENSOR_ATTRIBUTES | {"values", "indices", "logits", "loss"}
 _TENSOR_LAYERS_EXCEPT = frozenset(
     f"torch.nn.{name}"
     for name in (
@@ -382,8 +383,10 @@ class _OnDevice:
             return any(self.of(item) for item in value.items)
         if kind in ("item", "element"):
             return value.base is not None and self.of(value.base)
+        if kind in ("tuple", "list"):
+            return any(self.of(item) for item in value.items)
         if kind == "attribute":
-            return value.name in _TENSOR_ATTRIBUTES and value.base is not None and self.of(value.base)
+            return value.name in _DEVICE_ATTRIBUTES and value.base is not None and self.of(value.base)
         if kind == "apply":
             return any(self.of(argument) for argument in value.arguments) or (
                 value.result is not value and self.of(value.result)

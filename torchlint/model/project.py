@@ -173,6 +173,16 @@ class Project:
                     return None
         return sites
 
+    def calls(self, *words: str) -> bool:
+        """Whether some file of the project calls a function or method by one of these last names."""
+        for word in words:
+            self.mentions(word)
+            for path in self._mentions[word][:_MOST_CALLERS]:
+                source = self.load(path)
+                if source is not None and word in source.by_name:
+                    return True
+        return False
+
     def instances(self, word: str, name: str) -> Iterator[Value]:
         """The instances of an outside class (its last name, its canonical name) that are made anywhere in the project.
 
