@@ -265,7 +265,7 @@ def _unwrapped(module: Module, leaf: Value) -> Fix | None:
         data = data.func if isinstance(data, ast.Call) else data.value
     if not isinstance(target, ast.Name) or not isinstance(data, ast.Name) or data.id != target.id:
         return None
-    return Fix.unsafe("Keep the loss in the graph: the model begins to train", remove(statement))
+    return Fix.unsafe("Keep the loss in the graph, so that the model is trained", remove(statement))
 
 
 def evidence() -> Evidence:
