@@ -24,7 +24,7 @@ from torchlint.model.classes import ClassModel
 from torchlint.model.project import Project
 from torchlint.model.syntax import Class, Function, Scope, Source, dotted
 from torchlint.model.tensors import LossCall, loss_call
-from torchlint.model.trace import ROOT_WORDS, Event, Trace, place_of, worth_following
+from torchlint.model.trace import ROOT_WORDS, Event, Trace, place_of, starts_trace
 from torchlint.model.values import UNKNOWN, Frame, Value
 from torchlint.torch_api import canonical, roles
 
@@ -277,7 +277,7 @@ class Module:
             for function in self.source.functions:
                 if isinstance(function.node, ast.Lambda):
                     continue
-                if worth_following(self.project, function, ROOT_WORDS):
+                if starts_trace(self.project, function):
                     traces.append(Trace(self.frame(function)))
             self._traces = traces
         return self._traces

@@ -22,23 +22,32 @@ if TYPE_CHECKING:
 
 _MOST_NODES = 3000
 _MOST_STATES = 20000
-_DEEPEST_INLINE = 5
+_DEEPEST_INLINE = 4
 
 WORDS = frozenset(
     {
-        "backward", "manual_backward", "step", "zero_grad", "unscale_", "update", "clip_grad_norm_", "clip_grad_value_",
+        "backward", "manual_backward", "step", "zero_grad", "unscale_", "clip_grad_norm_", "clip_grad_value_",
         "clip_grad_norm", "train", "eval", "set_epoch", "state_dict", "load_state_dict", "no_grad", "inference_mode",
         "set_grad_enabled", "all_reduce", "barrier", "all_gather", "broadcast", "item", "parameters",
-        "add_param_group", "step_update", "save", "DistributedDataParallel", "DDP", "DataLoader", "manual_seed", "grad",
+        "add_param_group", "DistributedDataParallel", "DDP", "manual_seed", "grad",
     }
 ).union(name.rpartition(".")[2] for name in (*roles.CRITERIA, *roles.LOSS_FUNCTIONS))  # fmt: skip
 """Method and function names (and `grad`, when it is assigned) that make a call worth following."""
 
 ROOT_WORDS = WORDS - {
-    "update", "load_state_dict", "item", "parameters", "add_param_group", "step_update", "save", "DataLoader",
+    "update", "load_state_dict", "item", "parameters", "add_param_group", "DataLoader",
     "manual_seed",
 }  # fmt: skip
 """Names that make a function the start of a trace of its own."""
+
+_CALLED_WORDS = frozenset({"backward", "manual_backward", "zero_grad", "train", "eval", "clip_grad_norm_", "set_epoch"})
+"""Names in a called function that make its caller the start of a trace."""
+
+
+def starts_trace(project: Project, function: Function) -> bool:
+    """Whether a function is the start of a trace of its own: it trains, evaluates, or calls what does."""
+    own = not function.words.isdisjoint(ROOT_WORDS) or any("loss" in w or "crit" in w for w in function.words)
+    return own or worth_following(project, function, _CALLED_WORDS)
 
 
 class Guard:
@@ -456,7 +465,8 @@ def _assumed(test: ast.expr, outcome: bool, frame: Frame) -> tuple[tuple[str, bo
     return tuple((f"{frame.key}\0{text}", holds) for text, holds in parts)
 
 
-def _parts(test: ast.expr, outcome: bool) -> Iterator[tuple[str, bool]]:
+def _parts(expression: ast.expr, outcome: bool) -> Iterator[tuple[str, bool]]:
+    test = expression
     while isinstance(test, ast.UnaryOp) and isinstance(test.op, ast.Not):
         test, outcome = test.operand, not outcome
     if isinstance(test, ast.BoolOp):
@@ -730,13 +740,13 @@ class _Builder:
             return
         cache = frame.source.models
         key = ("calls", id(node))
-        calls = cache.get(key)
+        calls: list[ast.Call | ast.IfExp] | None = cache.get(key)
         if calls is None:
             found: list[ast.Call | ast.IfExp] = []
             _collect(node, found)
             calls = cache[key] = found
         for item in calls:
-            if item.__class__ is ast.Call:
+            if isinstance(item, ast.Call):
                 self.call(item, frame)
             else:
                 self.conditional(item, frame)
@@ -765,7 +775,8 @@ class _Builder:
             if self.inline(callee, node, frame):
                 return
         elif callee.kind == "class":
-            init = frame.project.class_model(callee.target).method("__init__")
+            model = frame.project.class_model(callee.target)
+            init = model.method("__init__") if model.is_module is not True else None
             if init is not None:
                 instance = frame.value(node)
                 if instance.kind == "instance":
@@ -862,17 +873,53 @@ def worth_following(project: Project, function: Function, words: frozenset[str] 
     models[key] = False
     found = not function.words.isdisjoint(words) or any("loss" in w or "crit" in w for w in function.words)
     if not found and depth:
-        frame = project.frame(function.source, function)
-        for call in function.calls:
-            name = dotted(call.func)
-            if name is None or name.partition(".")[0] not in _local_names(function):
-                continue
-            callee = frame.value(call.func)
-            if callee.kind == "function" and worth_following(project, callee.target, words, depth - 1):
-                found = True
-                break
+        found = any(worth_following(project, callee, words, depth - 1) for callee in _callees(project, function))
     models[key] = found
     return found
+
+
+def _callees(project: Project, function: Function) -> list[Function]:
+    """The project functions that a function calls by a name of its module or as a method of `self`.
+
+    Answered from the module's names alone, because it is asked of every function.
+    """
+    cache = function.source.models
+    key = ("callees", id(function))
+    known: list[Function] | None = cache.get(key)
+    if known is None:
+        known = cache[key] = []
+        body = project.frame(function.source, None)
+        seen: set[str] = set()
+        for call in function.calls:
+            name = dotted(call.func)
+            if name is None or name in seen:
+                continue
+            seen.add(name)
+            callee = _static(project, function, body, name)
+            if callee is not None and callee is not function:
+                known.append(callee)
+    return known
+
+
+def _static(project: Project, function: Function, body: Frame, name: str) -> Function | None:
+    first, *rest = name.split(".")
+    if first in ("self", "cls") and function.cls is not None:
+        return project.class_model(function.cls).method(rest[0]) if len(rest) == 1 else None
+    own = function.scope.names.get(first)
+    if own is not None:
+        nested = own[0].target if len(own) == 1 and own[0].kind == "function" and not rest else None
+        return nested if isinstance(nested, Function) else None
+    definitions = function.source.scope.names.get(first, ())
+    if not any(d.kind in ("function", "import", "class") for d in definitions):
+        return None
+    value = body.lookup(first)
+    for part in rest:
+        if value.kind != "package":
+            return None
+        value = project.member(value.target, part)
+    if value.kind == "class":
+        return project.class_model(value.target).method("__init__")
+    return value.target if value.kind == "function" else None
 
 
 def is_stub(function: Function) -> bool:
@@ -881,22 +928,6 @@ def is_stub(function: Function) -> bool:
         isinstance(s, ast.Pass | ast.Raise) or (isinstance(s, ast.Expr) and isinstance(s.value, ast.Constant))
         for s in function.body
     )
-
-
-def _local_names(function: Function) -> set[str]:
-    names = function.source.models.get("local names")
-    if names is None:
-        names = function.source.models["local names"] = _module_names(function.source)
-    own = {n for n, ds in function.scope.names.items() if any(d.kind == "function" for d in ds)}
-    return names | own if own else names  # type: ignore[no-any-return]
-
-
-def _module_names(source: Source) -> set[str]:
-    names = {"self", "cls"}
-    for name, definitions in source.scope.names.items():
-        if any(d.kind in ("function", "import", "class") for d in definitions):
-            names.add(name)
-    return names
 
 
 # classification of calls
