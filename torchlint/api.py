@@ -25,6 +25,7 @@ from torchlint.model import (
     Trace,
     Value,
     scaling,
+    modes,
     schedules,
     steps,
 )
@@ -42,6 +43,7 @@ from torchlint.model.members import (
     plain_containers,
 )
 from torchlint.model.offsets import Alignment, Stretch, alignment, is_causal_model, stretch_of, token_losses
+from torchlint.model.modes import *  # noqa: F403
 from torchlint.model.placement import (
     CONSTANT_FACTORIES,
     FROM_HOST,
@@ -178,6 +180,7 @@ __all__ = [
     "value_class",
 ]
 __all__ += verbs.__all__
+__all__ += modes.__all__
 __all__ += steps.__all__
 __all__ += schedules.__all__
 __all__ += scaling.__all__

@@ -189,12 +189,88 @@ needs `train()` again.
 
 from __future__ import annotations
 
-from torchlint.api import Category, Evidence, Findings, Measured, Module, rule
+import ast
+
+from torchlint.api import (
+    Category,
+    Event,
+    Evidence,
+    Finding,
+    Findings,
+    Fix,
+    Measured,
+    Module,
+    Trace,
+    Value,
+    finding,
+    insert_before,
+    made_in,
+    mode_layer,
+    mode_setters,
+    rule,
+    runs_of,
+    unwrapped,
+    value_class,
+)
 
 
 @rule("TL406", "eval-mode-missing", Category.SUSPICIOUS, since="0.1")
 def check(module: Module) -> Findings:
-    yield from ()
+    for trace in module.traces:
+        seen: set[tuple[object, ...]] = set()
+        for event in trace.of("forward"):
+            subject = event.subject
+            if subject is None or event.no_grad is not True or unwrapped(subject).key in seen:
+                continue
+            seen.add(unwrapped(subject).key)
+            layer = _layer_of(trace, subject)
+            if layer is None:
+                continue
+            setters = mode_setters(trace, subject)
+            for run in runs_of(trace, subject):
+                if run.no_grad is True and _evaluates(trace, run, subject) and _in_training(trace, run, setters):
+                    yield _report(module, run, layer)
+
+
+def _layer_of(trace: Trace, subject: Value) -> Value | None:
+    """The layer that makes the mode matter, for a model that is made on this trace and leaves its mode alone."""
+    model = unwrapped(subject)
+    if model.kind != "instance" or not trace.complete or not made_in(trace, model):
+        return None
+    if model.target is not None and value_class(model).method("train") is not None:
+        return None
+    return mode_layer(model)
+
+
+def _evaluates(trace: Trace, run: Event, subject: Value) -> bool:
+    """Whether the model has learned something before, and is not in the midst of a training step."""
+    if run.loop is not None and trace.inside(run.loop, "backward"):
+        return False
+    key = unwrapped(subject).key
+    learned = [*trace.of("backward"), *(event for event in trace.of("load_state_dict") if event.key == key)]
+    return any(trace.path(event, lambda e: e is run) is not None for event in learned)
+
+
+def _in_training(trace: Trace, run: Event, setters: list[Event]) -> bool:
+    return not any(trace.path(event, lambda e: e is run) is not None for event in setters)
+
+
+def _report(module: Module, run: Event, layer: Value) -> Finding:
+    kind = layer.name.rpartition(".")[2]
+    message = f"`{module.code(run.node)}` evaluates in training mode: `{kind}` acts as in training"
+    return finding(run, message, see=[(layer, "the layer that knows two modes")], fix=_fix(module, run))
+
+
+def _fix(module: Module, run: Event) -> Fix | None:
+    loop = run.loop
+    node = loop.node if loop is not None and loop.frame is run.frame else run.node
+    statement = module.statement(node) if run.is_local else None
+    while statement is not None and isinstance(above := module.parent(statement), ast.With):
+        statement = above
+    if statement is None or not isinstance(run.node, ast.Call):
+        return None
+    code = f"{module.code(run.node.func)}.eval()"
+    return Fix.unsafe("Evaluate in evaluation mode (the scores change)", insert_before(statement, code))
 
 
 def evidence() -> Evidence:

@@ -146,7 +146,30 @@ A rate that comes from a method or from another object, and kernels of other lib
 
 from __future__ import annotations
 
-from torchlint.api import Category, Evidence, Findings, Measured, Module, rule
+import ast
+
+from torchlint.api import (
+    Call,
+    Category,
+    ClassModel,
+    Evidence,
+    Findings,
+    Fix,
+    Function,
+    Measured,
+    Module,
+    Value,
+    finding,
+    forward_methods,
+    replace,
+    rule,
+    set_keyword,
+)
+
+
+_DROPOUTS = tuple(f"torch.nn.functional.dropout{n}" for n in ("", "1d", "2d", "3d"))
+_LAYERS = tuple(f"torch.nn.Dropout{n}" for n in ("", "1d", "2d", "3d"))
+_ATTENTION = "torch.nn.functional.scaled_dot_product_attention"
 
 
 @rule(
@@ -157,7 +180,82 @@ from torchlint.api import Category, Evidence, Findings, Measured, Module, rule
     triggers=("dropout", "Dropout"),
 )
 def check(module: Module) -> Findings:
-    yield from ()
+    for call in module.calls(*_DROPOUTS, *_LAYERS, _ATTENTION):
+        function = call.function
+        owner = module.class_of(function) if function is not None else None
+        if function is None or owner is None or owner.is_module is not True or owner.method("train") is not None:
+            continue
+        if function not in forward_methods(owner) or _knows_mode(function):
+            continue
+        name = call.value.name
+        if name in _DROPOUTS and call.argument(2, "training") is None and _rate_is_on(call.argument(1, "p")):
+            code = set_keyword(call.node, "training", f"{function.parameters[0].arg}.training")
+            message = (
+                f"`{module.code(call.node)}` stays on in evaluation: `training` is not passed and defaults to true"
+            )
+            yield finding(call, message, fix=Fix.safe("Pass the mode (training stays as it is)", code))
+        elif (
+            name == _ATTENTION
+            and call.argument(4, "dropout_p") is not None
+            and _rate_is_on(call.argument(4, "dropout_p"))
+        ):
+            message = (
+                f"`{_rate_code(module, call)}` of the attention stays on in evaluation: the function knows no mode"
+            )
+            yield finding(call, message, fix=_gate(module, call, function))
+        elif name in _LAYERS and _rate_is_on(call.argument(0, "p")) and _used_at_once(module, call, function):
+            yield finding(
+                call, f"`{module.code(call.node)}` is built in `{function.name}` and so never leaves training mode"
+            )
+
+
+def _knows_mode(function: Function) -> bool:
+    """Whether the method looks at a mode itself, or hands the decision to somebody else."""
+    passed = [
+        a for n in ast.walk(function.node) if isinstance(n, ast.Call) for a in (*n.args, *(k.value for k in n.keywords))
+    ]
+    for node in ast.walk(function.node):
+        word = node.attr if isinstance(node, ast.Attribute) else node.id if isinstance(node, ast.Name) else ""
+        if ("train" in word or "eval" in word) and node not in passed:
+            return True
+    return False
+
+
+def _rate_is_on(rate: Value | None) -> bool:
+    """Whether a rate certainly is fixed when the module is built, and not zero as far as that can be seen."""
+    if rate is None:
+        return True
+    if rate.kind == "const":
+        return isinstance(rate.const, int | float) and rate.const > 0
+    while rate.kind == "attribute" and rate.base is not None:
+        rate = rate.base
+    return rate.kind == "param" and getattr(rate.target, "name", "") == "__init__"
+
+
+def _rate_code(module: Module, call: Call) -> str:
+    node = next((k.value for k in call.node.keywords if k.arg == "dropout_p"), None)
+    return "dropout_p=" + module.code(node if node is not None else call.node.args[4])
+
+
+def _gate(module: Module, call: Call, function: Function) -> Fix:
+    gated = f"{_rate_code(module, call).removeprefix('dropout_p=')} if {function.parameters[0].arg}.training else 0.0"
+    passed = any(k.arg == "dropout_p" for k in call.node.keywords)
+    verb = set_keyword(call.node, "dropout_p", gated) if passed else replace(call.node.args[4], gated)
+    return Fix.safe("Drop only in training mode (training stays as it is)", verb)
+
+
+def _used_at_once(module: Module, call: Call, function: Function) -> bool:
+    parent = module.parent(call.node)
+    if isinstance(parent, ast.Call) and parent.func is call.node:
+        return True
+    if not isinstance(parent, ast.Assign) or len(parent.targets) != 1 or not isinstance(parent.targets[0], ast.Name):
+        return False
+    name = parent.targets[0].id
+    reads = [
+        n for n in ast.walk(function.node) if isinstance(n, ast.Name) and n.id == name and isinstance(n.ctx, ast.Load)
+    ]
+    holders = [module.parent(read) for read in reads]
+    return bool(reads) and all(isinstance(h, ast.Call) and h.func is r for h, r in zip(holders, reads, strict=True))
 
 
 def evidence() -> Evidence:

@@ -116,12 +116,72 @@ Functions that nothing in the project calls: their caller may hold the context.
 
 from __future__ import annotations
 
-from torchlint.api import Category, Evidence, Findings, Measured, Module, rule
+from torchlint.api import (
+    Category,
+    Event,
+    Evidence,
+    Finding,
+    Findings,
+    Measured,
+    Module,
+    Trace,
+    finding,
+    has_parameters,
+    may_touch,
+    mode_setters,
+    rule,
+    runs_of,
+    unwrapped,
+)
+
+
+_GRADIENT_WORDS = ("autograd.grad", "requires_grad", "retain_graph", "functional_call", "jacobian", "hessian", "captum")
 
 
 @rule("TL408", "missing-no-grad", Category.PERFORMANCE, since="0.1", triggers=("eval",))
 def check(module: Module) -> Findings:
-    yield from ()
+    if any(word in module.text for word in _GRADIENT_WORDS):
+        return
+    for trace in module.traces:
+        if trace.function is not None and not any(event.no_grad is False for event in trace.of("backward")):
+            continue
+        if trace.of("grad_mode") or not trace.complete:
+            continue
+        for off in trace.of("eval"):
+            if off.subject is None or off.subject.kind != "instance" or has_parameters(off.subject) is not True:
+                continue
+            for run in runs_of(trace, off.subject):
+                if _records(trace, off, run):
+                    yield _report(module, run, off)
+
+
+def _records(trace: Trace, off: Event, run: Event) -> bool:
+    """Whether a forward pass in evaluation mode, over the batches of a loop, certainly records what nobody uses."""
+    if off.subject is None or run.no_grad is not False or run.loop is None or trace.inside(run.loop, "backward"):
+        return False
+    if any(context.name not in _PLAIN_CONTEXTS for context in run.contexts):
+        return False
+    setters = mode_setters(trace, off.subject)
+    back = [event for event in setters if event is not off and event.kind != "eval"]
+    if off not in setters or any(
+        trace.path(event, lambda e: e is run, lambda e: e is off) is not None for event in back
+    ):
+        return False
+    if (
+        trace.path(off, lambda e: e is run) is None
+        or trace.from_entry(lambda e: e is run, lambda e: e is off) is not None
+    ):
+        return False
+    model = unwrapped(off.subject)
+    return not any(may_touch(event, (model,), deep=True) for event in trace.inside(run.loop, "call"))
+
+
+_PLAIN_CONTEXTS = frozenset({"torch.amp.autocast", "torch.autocast", "torch.cuda.amp.autocast"})
+
+
+def _report(module: Module, run: Event, off: Event) -> Finding:
+    message = f"`{module.code(run.node)}` records for a backward pass that never comes: gradients are not switched off"
+    return finding(run, message, see=[(off, "evaluation begins here")])
 
 
 def evidence() -> Evidence:

@@ -201,12 +201,76 @@ Unsafe: from the second epoch on training uses dropout and batch statistics agai
 
 from __future__ import annotations
 
-from torchlint.api import Category, Evidence, Findings, Measured, Module, rule
+import ast
+
+from torchlint.api import (
+    Category,
+    Event,
+    Evidence,
+    Finding,
+    Findings,
+    Fix,
+    Measured,
+    Module,
+    Trace,
+    common_loop,
+    finding,
+    insert_first,
+    knows_modes,
+    mode_setters,
+    rule,
+    runs_of,
+)
 
 
 @rule("TL407", "train-mode-not-restored", Category.CORRECTNESS, since="0.1", triggers=("eval",))
 def check(module: Module) -> Findings:
-    yield from ()
+    for trace in module.traces:
+        for off in trace.of("eval"):
+            if off.subject is None or off.subject.kind == "union" or not trace.complete:
+                continue
+            setters = mode_setters(trace, off.subject)
+            if off not in setters or not _has_modes(trace, off, setters):
+                continue
+            run = next((run for run in runs_of(trace, off.subject) if _trains_in_eval(trace, off, run, setters)), None)
+            if run is not None:
+                yield _report(module, off, run)
+
+
+def _has_modes(trace: Trace, off: Event, setters: list[Event]) -> bool:
+    assert off.subject is not None
+    known = knows_modes(off.subject)
+    if known is None:
+        before = [event for event in setters if event.kind == "train" and event.key == off.key]
+        return any(trace.path(event, lambda e: e is off) is not None for event in before)
+    return known
+
+
+def _trains_in_eval(trace: Trace, off: Event, run: Event, setters: list[Event]) -> bool:
+    loop = common_loop(off, run)
+    if loop is None or run.no_grad is not False or run.loop is None:
+        return False
+    backwards = trace.inside(run.loop, "backward")
+    if not any(trace.path(run, lambda e, b=b: e is b, across=False) is not None for b in backwards):
+        return False
+    others = [event for event in setters if event.kind != "eval"]
+    if any(loop in event.loops for event in others):
+        return False
+    evals = [event for event in setters if event.kind == "eval"]
+    if trace.from_entry(lambda e: e is run, lambda e: e in evals) is None:
+        return False
+    reached = [trace.path(off, lambda e, b=b: e is b, within=loop) for b in backwards]
+    return any(reached) and trace.path(off, lambda e: e is run, within=loop) is not None
+
+
+def _report(module: Module, off: Event, run: Event) -> Finding:
+    message = f"`{module.code(run.node)}` trains in evaluation mode after the first `{module.code(off.node)}`"
+    outer = common_loop(off, run)
+    fix = None
+    if outer is not None and run.is_local and outer.frame is run.frame and isinstance(run.node, ast.Call):
+        verb = insert_first(outer.node, f"{module.code(run.node.func)}.train()")
+        fix = Fix.unsafe("Return to training mode in each round (dropout and BatchNorm work again)", verb)
+    return finding(run, message, see=[(off, "evaluation mode starts here and is never left")], fix=fix)
 
 
 def evidence() -> Evidence:

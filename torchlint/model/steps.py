@@ -16,7 +16,7 @@ from torchlint.model.values import NONE, Value, is_module, sequential_layers, un
 from torchlint.torch_api import roles
 
 if TYPE_CHECKING:
-    from torchlint.model import Module
+    from torchlint.model import ClassModel, Module
     from torchlint.model.syntax import Function
 
 __all__ = [
@@ -26,6 +26,7 @@ __all__ = [
     "common_loop",
     "concerns",
     "filling",
+    "forward_methods",
     "given_to",
     "gradients_by_hand",
     "has_parameters",
@@ -487,3 +488,20 @@ def attribute_uses(module: Module, target: ast.Attribute, function: Function) ->
         for node in ast.walk(module.tree)
         if isinstance(node, ast.Attribute) and node.attr == target.attr and isinstance(node.ctx, ast.Load)
     ]
+
+
+def forward_methods(owner: ClassModel) -> set[Function]:
+    """The methods of a module that run in its forward pass: `forward` and what it calls on `self`, step by step."""
+    found: set[Function] = set()
+    stack = [owner.method("forward")]
+    while stack:
+        function = stack.pop()
+        if function is None or function in found:
+            continue
+        found.add(function)
+        for call in function.calls:
+            func = call.func
+            if isinstance(func, ast.Attribute) and isinstance(func.value, ast.Name) and function.parameters:
+                if func.value.id == function.parameters[0].arg:
+                    stack.append(owner.method(func.attr))
+    return found

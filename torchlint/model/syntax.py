@@ -423,6 +423,9 @@ class _Lowering:
         inner = Scope("function", self.scope, node)
         self.source.scopes.append(inner)
         function = Function(node, node.name, inner, self.source, cls)
+        for decorator in node.decorator_list:
+            called = decorator.func if isinstance(decorator, ast.Call) else decorator
+            function.words.add(called.attr if isinstance(called, ast.Attribute) else getattr(called, "id", ""))
         inner.function = function
         self.scope.define(node.name, Def("function", node, self.scope, target=function))
         if cls is not None:

@@ -40,7 +40,8 @@ ROOT_WORDS = WORDS - {
 }  # fmt: skip
 """Names that make a function the start of a trace of its own."""
 
-_CALLED_WORDS = frozenset({"backward", "manual_backward", "zero_grad", "train", "eval", "clip_grad_norm_", "set_epoch"})
+_CALLED_WORDS = frozenset({"backward", "manual_backward", "zero_grad", "train", "eval", "clip_grad_norm_", "set_epoch",
+                           "no_grad", "inference_mode"})  # fmt: skip
 """Names in a called function that make its caller the start of a trace."""
 
 
@@ -268,12 +269,13 @@ def place_of(node: ast.AST, frame: Frame, source: Source) -> Place:
 
 
 class Node:
-    """A point of the graph. `back` holds the loop headers that control returns to."""
+    """A point of the graph. `back` holds the loop headers that control returns to, `assume` what the test `test` told."""
 
-    __slots__ = ("assume", "back", "event", "loop", "next")
+    __slots__ = ("assume", "back", "event", "loop", "next", "test")
 
     def __init__(self) -> None:
         self.event: Event | None = None
+        self.test = -1
         self.assume: tuple[tuple[str, bool], ...] = ()
         self.loop: Loop | None = None
         self.next: list[int] = []
@@ -287,7 +289,7 @@ class Trace:
     loops.
     """
 
-    __slots__ = ("complete", "events", "frame", "loops", "nodes", "source")
+    __slots__ = ("_tests", "complete", "events", "frame", "loops", "nodes", "source")
 
     def __init__(self, frame: Frame) -> None:
         self.frame = frame
@@ -296,6 +298,7 @@ class Trace:
         self.events: list[Event] = []
         self.loops: list[Loop] = []
         self.complete = True
+        self._tests: dict[str, tuple[int, bool]] | None = None
         _Builder(self).run()
 
     def close(self) -> None:
@@ -364,6 +367,10 @@ class Trace:
         nodes = self.nodes
         if not nodes:
             return None
+        needed = self._last_tests()
+        if assumed:
+            assumed = frozenset(item for item in assumed if item[0] in needed)
+        asked = {key for key, _ in assumed}
         stack: list[tuple[int, frozenset[tuple[str, bool]]]] = []
         seen: set[tuple[int, frozenset[tuple[str, bool]]]] = set()
         if start < 0:
@@ -371,20 +378,24 @@ class Trace:
         else:
             self._leave(nodes[start], assumed, across, stack)
         while stack:
-            state = stack.pop()
+            index, known = stack.pop()
+            node = nodes[index]
+            if within is not None and (node.loop is None or not _inside(node.loop, within)):
+                continue
+            if known:
+                reach = _first_reachable(node, index) if across else index
+                if any(needed[key][0] < reach for key, _ in known):
+                    known = frozenset(item for item in known if needed[item[0]][0] >= reach)
+            state = (index, known)
             if state in seen:
                 continue
             seen.add(state)
             if len(seen) > _MOST_STATES:
                 return None
-            index, known = state
-            node = nodes[index]
-            if within is not None and (node.loop is None or not _inside(node.loop, within)):
-                continue
             if node.assume:
                 if any((key, not outcome) in known for key, outcome in node.assume):
                     continue
-                known = known.union(node.assume)
+                known = known.union([item for item in node.assume if needed[item[0]][1] or item[0] in asked])
             event = node.event
             if event is not None:
                 if goal(event):
@@ -393,6 +404,22 @@ class Trace:
                     continue
             self._leave(node, known, across, stack)
         return None
+
+    def _last_tests(self) -> dict[str, tuple[int, bool]]:
+        """For each thing that is tested: the last node that assumes an outcome, and whether several tests ask for it.
+
+        What only one test asks for need not be remembered: a path that passes it twice has a shorter one that passes
+        it once.
+        """
+        if self._tests is None:
+            first: dict[str, int] = {}
+            found: dict[str, tuple[int, bool]] = {}
+            for index, node in enumerate(self.nodes):
+                for key, _ in node.assume:
+                    several = first.setdefault(key, node.test) != node.test or (key in found and found[key][1])
+                    found[key] = (index, several)
+            self._tests = found
+        return self._tests
 
     def _leave(
         self,
@@ -406,6 +433,16 @@ class Trace:
             for header in node.back:
                 loop = self.nodes[header].loop
                 stack.append((header, _still_true(known, loop) if loop is not None else known))
+
+
+def _first_reachable(node: Node, index: int) -> int:
+    """The least index that control can get to from a node: the header of the outermost loop around it, or itself."""
+    loop = node.loop
+    if loop is None:
+        return index
+    while loop.outer is not None:
+        loop = loop.outer
+    return min(index, loop.header)
 
 
 def _inside(loop: Loop, outer: Loop) -> bool:
@@ -658,7 +695,8 @@ class _Builder:
             self.frontier = start
             guards = self.guards
             if known is None:
-                self.node().assume = _assumed(node.test, outcome, frame)
+                side = self.node()
+                side.assume, side.test = _assumed(node.test, outcome, frame), start[0]
                 self.guards = (*guards, Guard(node.test, outcome, frame))
             self.block(body, frame)
             self.guards = guards

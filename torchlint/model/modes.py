@@ -1,0 +1,90 @@
+"""Training and evaluation mode: which events set the mode of a module, and in which mode it runs."""
+
+from __future__ import annotations
+
+import ast
+
+from torchlint.model.steps import holds, layers, may_touch, mode_layer
+from torchlint.model.trace import Event, Trace
+from torchlint.model.values import Value, unwrapped, value_class
+from torchlint.torch_api import roles
+
+__all__ = ["knows_modes", "made_in", "mode_setters", "runs_of", "sets_mode_of"]
+
+
+def sets_mode_of(event: Event, module: Value) -> bool | None:
+    """Whether a `train`, `eval` or `mode` event sets the mode of a whole module (`None`: perhaps, or of a part)."""
+    if event.subject is None:
+        return None
+    subject, module = unwrapped(event.subject), unwrapped(module)
+    if subject.key == module.key:
+        return True
+    inside = holds(subject, module)
+    if inside is True:
+        return True
+    return None if inside is None or holds(module, subject) is not False else False
+
+
+def mode_setters(trace: Trace, module: Value) -> list[Event]:
+    """All events that may change the mode of a module or of a part of it, calls that are not followed included."""
+    return [
+        event
+        for event in trace.events
+        if (event.kind in ("train", "eval", "mode") and sets_mode_of(event, module) is not False)
+        or may_touch(event, (module,))
+    ]
+
+
+def runs_of(trace: Trace, module: Value) -> list[Event]:
+    """The events that run a module itself: its forward passes."""
+    key = unwrapped(module).key
+    found: list[Event] = []
+    for event in trace.events:
+        subject = event.subject
+        if subject is None or unwrapped(subject).key != key:
+            continue
+        if event.kind == "forward" or (event.kind == "call" and isinstance(event.node, ast.Call)):
+            found.append(event)
+    return found
+
+
+def knows_modes(module: Value) -> bool | None:
+    """Whether a module behaves differently in training and evaluation mode; `None` if its layers are not all known."""
+    module = unwrapped(module)
+    if mode_layer(module) is not None:
+        return True
+    inside = layers(module)
+    if inside is None or module.kind != "instance":
+        return None
+    for layer in inside:
+        if layer.kind == "union" or (layer.kind == "call" and layer.name == "[for]"):
+            continue
+        if layer.kind != "instance":
+            return None
+        if layer.target is not None:
+            model = value_class(layer)
+            if any(base.kind != "class" and base.name not in ("object", roles.MODULE) for base in model.lineage):
+                return None
+            if any(_looks_at_mode(function.node) for function in model.methods.values()):
+                return True
+        elif layer.name not in roles.MODE_FREE and layer.name not in _QUIET:
+            return None
+    return False
+
+
+_QUIET = frozenset({roles.SEQUENTIAL, "torch.nn.ModuleList", "torch.nn.ModuleDict", "torch.nn.LSTM", "torch.nn.GRU",
+                    "torch.nn.RNN", "torch.nn.Dropout"})  # fmt: skip
+
+
+def _looks_at_mode(node: ast.AST) -> bool:
+    return any(isinstance(n, ast.Attribute) and n.attr in ("training", "dropout") for n in ast.walk(node))
+
+
+def made_in(trace: Trace, value: Value) -> bool:
+    """Whether an object is made on the way from the trace's start, so that all that happens to it is seen."""
+    frame = value.frame
+    while frame is not None:
+        if frame.key == trace.frame.key:
+            return isinstance(value.node, ast.Call)
+        frame = frame.parent
+    return False
