@@ -19,6 +19,7 @@ Read = Callable[[str], bytes | None]
 
 _HELD = 4_000_000  # bytes of source text kept parsed
 _LARGEST = 2_000_000  # a larger file is not followed into
+_SMALL = 16_000  # bytes; constants live in small files that never mention torch
 _MOST_CALLERS = 40
 _MOST_INLINED = 6
 _NEVER_LOCAL = frozenset(
@@ -361,8 +362,8 @@ class Project:
 
 
 def _concerns(data: bytes) -> bool:
-    """Whether a file can have to do with training at all; others are not parsed for the sake of an import."""
-    return any(word in data for word in _CONCERN)
+    """Whether a file can have to do with training at all; other large ones are not parsed for the sake of an import."""
+    return len(data) < _SMALL or any(word in data for word in _CONCERN)
 
 
 _CONCERN = (
