@@ -20,8 +20,8 @@ scaler = torch.amp.GradScaler("cuda")
 ORDERS = [
     ("for x, y in loader:\n    optimizer.zero_grad()\n    criterion(model(x), y).backward()\n    optimizer.step()",
      "zero_grad forward loss backward step"),
-    ("for x, y in loader:\n    loss = criterion(model(x), y)\n    scaler.scale(loss).backward()\n    scaler.unscale_(optimizer)\n"
-     "    nn.utils.clip_grad_norm_(model.parameters(), 1)\n    scaler.step(optimizer)\n    scaler.update()\n    scheduler.step()",
+    (("for x, y in loader:\n    loss = criterion(model(x), y)\n    scaler.scale(loss).backward()\n    scaler.unscale_(optimizer)\n"
+     "    nn.utils.clip_grad_norm_(model.parameters(), 1)\n    scaler.step(optimizer)\n    scaler.update()\n    scheduler.step()"),
      "forward loss backward unscale clip step scaler_update scheduler_step"),
     ("model.train()\nmodel.train(False)\nmodel.eval()\nmodel.train(mode=flag)", "train eval eval mode"),
     ("def step(m, x, y):\n    criterion(m(x), y).backward()\nfor x, y in loader:\n    step(model, x, y)\n    optimizer.step()",

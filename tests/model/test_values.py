@@ -51,8 +51,8 @@ PROGRAMS = [
     ("class A:\n    def __init__(self, n=2):\n        self.n = n\nprobe(A().n)", "2"),
     ("class A:\n    def __init__(self):\n        self.n = None\n    def setup(self):\n        self.n = 7\nprobe(A().n)", "7"),
     ("class A:\n    def __init__(self):\n        self.n = 1\n    def g(self):\n        self.n = 2\n        probe(self.n)", "2"),
-    ("class A:\n    def __init__(self):\n        self.n = 1\n    def g(self):\n        self.n = 2\n        self.h()\n"
-     "        probe(self.n)\n    def h(self):\n        self.n = 3", "1 | 2 | 3"),
+    (("class A:\n    def __init__(self):\n        self.n = 1\n    def g(self):\n        self.n = 2\n        self.h()\n"
+     "        probe(self.n)\n    def h(self):\n        self.n = 3"), "1 | 2 | 3"),
     ("class A:\n    @property\n    def n(self):\n        return 4\nprobe(A().n)", "4"),
     ("class A:\n    @staticmethod\n    def n(x):\n        return x\nprobe(A.n(3))", "3"),
     ("import torch.nn as nn\nclass N(nn.Module):\n    def forward(self, x):\n        return x, 3\na, b = N()(1)\nprobe(b)", "3"),
@@ -64,8 +64,8 @@ PROGRAMS = [
     ("class A:\n    pass\ndef f(a: A):\n    probe(a)", "instance A"),
     ("class A:\n    pass\ndef f(a: A = None):\n    probe(a)", "param a"),
     ("import functools, torch\nprobe(getattr(torch.optim, 'SGD'))", "ref torch.optim.SGD"),
-    ("from accelerate import Accelerator\nimport torch.nn as nn\nacc = Accelerator()\nm = nn.Linear(1, 2)\n"
-     "m, o = acc.prepare(m, o)\nprobe(m)", "instance torch.nn.Linear"),
+    (("from accelerate import Accelerator\nimport torch.nn as nn\nacc = Accelerator()\nm = nn.Linear(1, 2)\n"
+     "m, o = acc.prepare(m, o)\nprobe(m)"), "instance torch.nn.Linear"),
     ("x = y = None\nx = x or 3\nprobe(x)", "3 | None"),
     ("x: int\nprobe(x)", "unknown"),
     ("global_ = 1\ndef f():\n    global global_\n    global_ = 2\n    probe(global_)", "1 | 2"),
