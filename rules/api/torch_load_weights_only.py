@@ -222,7 +222,8 @@ def _fetched(module: Module, call: Call) -> Value | None:
     path = call.argument(0, "f")
     if path is None:
         return None
-    for value in path.walk():
+    source = path.argument(0) if path.call_of("io.BytesIO") else None
+    for value in (source or path).walk():
         if value.call_of(*FETCHES):
             return value
     for fetch in _downloads(module):
