@@ -9,6 +9,8 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
+from surface import Cli
+
 CASES = pytest.StashKey[dict[str, int]]()
 
 
@@ -31,6 +33,12 @@ def accept(request: pytest.FixtureRequest) -> bool:
 def case_counts(request: pytest.FixtureRequest) -> dict[str, int]:
     """Counts of marks in the hard cases, shown after the run."""
     return request.config.stash[CASES]
+
+
+@pytest.fixture
+def cli(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.CaptureFixture[bytes]) -> Cli:
+    """The command line in an empty directory, with the demonstration pack as the only rules besides `TL0`."""
+    return Cli(tmp_path, monkeypatch, capfdbinary)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:

@@ -104,7 +104,7 @@ class Workspace:
         if known is None:
             known, errors = packs.read(settings.packs)
             self._rules[settings.packs] = known
-            self.problems.extend(f"rule pack: {error}" for error in errors)
+            self.problems.extend(_told(errors))
         return known
 
     def ruleset(self, settings: Settings) -> Ruleset:
@@ -218,6 +218,16 @@ class Workspace:
         while self._projects:
             self._projects.popitem()[1].close()
         self._exists.pop(path, None)
+
+
+def _told(errors: Sequence[packs.PackError]) -> Iterator[str]:
+    """One line for each reason why rules cannot be loaded."""
+    reasons: dict[str, list[packs.PackError]] = {}
+    for error in errors:
+        reasons.setdefault(error.reason, []).append(error)
+    for same in reasons.values():
+        others = f" (and {len(same) - 1} other rule files, for the same reason)" if len(same) > 1 else ""
+        yield f"rule pack: {same[0]}{others}"
 
 
 def shown(path: str) -> str:

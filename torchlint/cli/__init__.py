@@ -22,9 +22,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     Without arguments of its own it serves the process's command line, and ends the process at once: taking the models
     apart object by object would cost a fifth of a short run.
     """
-    gc.disable()  # models free themselves, and a run is short
     if argv is not None:
         return _guarded(list(argv))
+    gc.disable()  # models free themselves, and a run is short
     code = _guarded(sys.argv[1:])
     sys.stderr.flush()
     os._exit(code)
