@@ -199,7 +199,7 @@ def check(module: Module) -> Findings:
     removed = {
         name: entry for name, entry in torch_api.with_status("removed").items() if reaches(module, entry.removed)
     }
-    for statement, name in imports(module, removed):
+    for statement, name in imports(module, [name for name, entry in removed.items() if not entry.only_called]):
         if not guarded(module, statement):
             yield _gone(module, statement, name, _entry(removed, name))
     for use in uses(module, removed, uncalled=("torch._six",)):

@@ -5,7 +5,10 @@ import math
 import torch
 import torch as th
 import torch.distributed as dist
+import torch.fft as fft
+from torch import fft as also_fft
 from torch.autograd.gradcheck import zero_gradients  # TL901
+from torch.fft import irfft, rfft
 from torch.optim import lr_scheduler
 from torch.optim.lr_scheduler import LambdaLR, _LRScheduler
 
@@ -46,7 +49,7 @@ def old_fft(x: torch.Tensor):
 
 
 def new_fft(x: torch.Tensor):
-    return torch.fft.fft(x), torch.fft.rfft2(x)
+    return torch.fft.fft(x), torch.fft.rfft2(x), fft.fftn(x), irfft(rfft(x)), also_fft.ifft(x)
 
 
 def methods(x: torch.Tensor, y):
