@@ -237,13 +237,21 @@ def _leaves(cls: ClassModel, node: ast.expr, function: Function) -> bool:
     if isinstance(parent, ast.Call):
         if isinstance(parent.func, ast.Attribute):
             callee = cls.frame(function, cls.self_value).value(parent.func)
-            outside = callee.kind == "ref" and not callee.name.startswith(("torch.", "math."))
-            return outside or callee.kind in ("function", "class", "instance") or parent.func.attr in _COLLECTS
+            return (
+                (callee.kind == "ref" and not _stays_inside(callee.name))
+                or callee.kind in ("function", "class", "instance")
+                or parent.func.attr in _COLLECTS
+            )
         callee = cls.frame(function, cls.self_value).value(parent.func)
-        return callee.kind != "ref" or not (callee.name.startswith("torch.") or "." not in callee.name)
+        return callee.kind != "ref" or not _stays_inside(callee.name)
     if isinstance(parent, ast.Assign | ast.AnnAssign | ast.NamedExpr):
         return True
     return isinstance(parent, ast.List | ast.Tuple | ast.Set | ast.Dict | ast.Return | ast.Yield | ast.Starred)
+
+
+def _stays_inside(name: str) -> bool:
+    owner, _, last = name.rpartition(".")
+    return not owner or (owner.startswith(("torch", "math")) and not last[:1].isupper())
 
 
 _COLLECTS = frozenset({"append", "extend", "add", "add_param_group", "update", "insert", "setdefault"})
