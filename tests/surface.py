@@ -37,9 +37,7 @@ class Ran(NamedTuple):
 class Cli:
     """Runs commands in `directory`; only the rules of the demonstration pack (and `TL0`) are known."""
 
-    def __init__(
-        self, directory: Path, monkeypatch: pytest.MonkeyPatch, capture: pytest.CaptureFixture[bytes]
-    ) -> None:
+    def __init__(self, directory: Path, monkeypatch: pytest.MonkeyPatch, capture: pytest.CaptureFixture[bytes]) -> None:
         self.directory = directory
         self._monkeypatch = monkeypatch
         self._capture = capture

@@ -71,7 +71,10 @@ def test_selection(cli: Cli, arguments: tuple[str, ...], codes: list[str]) -> No
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("check", "--select", "print-cal"), "`--select` names `print-cal`, which is no rule, prefix or category; did you mean `print-call`?"),
+        (
+            ("check", "--select", "print-cal"),
+            "`--select` names `print-cal`, which is no rule, prefix or category; did you mean `print-call`?",
+        ),
         (("check", "--ignore", "correctnes"), "did you mean `correctness`?"),
         (("check", "--output-format", "jsn"), "`jsn` is no format; did you mean `json`?"),
         (("check", "--per-file-ignores", "oops"), "`oops` is not PATTERN:RULE"),

@@ -329,15 +329,26 @@ def override(settings: Settings, assignments: Iterable[str]) -> Settings:
     """
     for assignment in assignments:
         key, _, value = assignment.partition("=")
+        quoted = f"{key}={_quoted(value.strip())}"
         try:
-            table = _toml(assignment)
-        except ValueError:
+            settings = read(_assigned(assignment, quoted), settings, lambda _: "--config")
+        except SettingsError:
             try:
-                table = _toml(f"{key}={_quoted(value.strip())}")
-            except ValueError as error:
-                raise SettingsError("--config", f"`{assignment}` is not KEY=VALUE: {error}") from None
-        settings = read(table, settings, lambda _: "--config")
+                settings = read(_assigned(quoted, quoted), settings, lambda _: "--config")
+            except SettingsError:
+                settings = read(_assigned(assignment, quoted), settings, lambda _: "--config")
     return settings
+
+
+def _assigned(assignment: str, otherwise: str) -> dict[str, Any]:
+    """The table of an assignment; where it is not TOML, that of the other one."""
+    try:
+        return _toml(assignment)
+    except ValueError:
+        try:
+            return _toml(otherwise)
+        except ValueError as error:
+            raise SettingsError("--config", f"`{assignment}` is not KEY=VALUE: {error}") from None
 
 
 def read(table: Mapping[str, Any], settings: Settings, where: Callable[[str], str]) -> Settings:
