@@ -34,6 +34,10 @@ ORDERS = [
     ("if __name__ == '__main__':\n    model.eval()", "eval"),
     ("raise SystemExit\nmodel.eval()", ""),
     ("env.step(1)", ""),
+    (
+        "class L(nn.Module):\n    def forward(self, a, b):\n        return nn.functional.mse_loss(a, b)\nL()(model(x), y)",
+        "forward loss forward",
+    ),
     ("ddp = nn.parallel.DistributedDataParallel(model)\nddp.train()", "wrap train"),
 ]  # fmt: skip
 OPENING = "optimizer scheduler"

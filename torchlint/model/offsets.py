@@ -195,7 +195,7 @@ def _shifted(cut: Stretch, start: Value, axis: int) -> Stretch | None:
     symbols: dict[tuple[object, ...], int] = dict(moved.symbols)
     for key, factor in amount[1].items():
         symbols[key] = symbols.get(key, 0) + factor
-    return moved._replace(symbols=tuple(sorted(((k, f) for k, f in symbols.items() if f), key=repr)))
+    return moved._replace(symbols=tuple(sorted(((k, f) for k, f in symbols.items() if f), key=lambda item: hash(item[0]))))
 
 
 def _stretch(value: Value, rank: int, depth: int, *, sliced: bool = False) -> Stretch | None:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from torchlint.model.project import Project
 
 _MOST_NODES = 3000
-_MOST_STATES = 20000
+_MOST_STATES = 6000
 _DEEPEST_INLINE = 4
 
 WORDS = frozenset(
@@ -269,7 +269,7 @@ def place_of(node: ast.AST, frame: Frame, source: Source) -> Place:
 
 
 class Node:
-    """A point of the graph. `back` holds the loop headers that control returns to, `assume` what the test `test` told."""
+    """A point of the graph. `back` holds the loop headers that control returns to, `assume` what a test told."""
 
     __slots__ = ("assume", "back", "event", "loop", "next", "test")
 
@@ -367,6 +367,8 @@ class Trace:
         nodes = self.nodes
         if not nodes:
             return None
+        if not self._reachable(start, goal, avoid, within, across):
+            return None
         needed = self._last_tests()
         if assumed:
             assumed = frozenset(item for item in assumed if item[0] in needed)
@@ -404,6 +406,36 @@ class Trace:
                     continue
             self._leave(node, known, across, stack)
         return None
+
+    def _reachable(
+        self,
+        start: int,
+        goal: Callable[[Event], bool],
+        avoid: Callable[[Event], bool],
+        within: Loop | None,
+        across: bool,
+    ) -> bool:
+        """Whether there is a path if tests may turn out in any way; without one the closer look is not needed."""
+        nodes = self.nodes
+        stack = [0]
+        if start >= 0:
+            stack = [*nodes[start].next, *(nodes[start].back if across else ())]
+        seen = set(stack)
+        while stack:
+            node = nodes[stack.pop()]
+            if within is not None and (node.loop is None or not _inside(node.loop, within)):
+                continue
+            event = node.event
+            if event is not None:
+                if goal(event):
+                    return True
+                if avoid(event):
+                    continue
+            for following in (*node.next, *node.back) if across else node.next:
+                if following not in seen:
+                    seen.add(following)
+                    stack.append(following)
+        return False
 
     def _last_tests(self) -> dict[str, tuple[int, bool]]:
         """For each thing that is tested: the last node that assumes an outcome, and whether several tests ask for it.
@@ -819,6 +851,11 @@ class _Builder:
                 instance = frame.value(node)
                 if instance.kind == "instance":
                     self.inline(Value("function", target=init, base=instance), node, frame)
+        elif callee.kind == "instance" and callee.target is not None:
+            model = value_class(callee)
+            called = model.method("forward" if model.is_module else "__call__")
+            if called is not None and (not model.is_module or _computes_loss(called)):
+                self.inline(Value("function", target=called, base=callee), node, frame)
         for event in classify(node, frame, callee):
             self.emit(event)
 
@@ -882,6 +919,10 @@ def _is_context(value: Value) -> bool:
         "torch.cuda.amp.autocast",
         "torch.set_grad_enabled",
     )
+
+
+def _computes_loss(function: Function) -> bool:
+    return any("loss" in w or "crit" in w or "entropy" in w for w in function.words)
 
 
 def _is_simple(test: ast.expr) -> bool:
