@@ -1,4 +1,4 @@
-"""A random generator stored on the dataset repeats its numbers in every worker and every epoch.
+"""A generator stored on the dataset repeats its numbers in every worker and every epoch.
 
 `DataLoader` copies the dataset into each worker process. A generator object that was made in `__init__` (numpy's
 `default_rng` or `RandomState`, `random.Random`, `torch.Generator`) is copied with its state, so all workers draw the

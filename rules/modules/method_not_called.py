@@ -1,8 +1,8 @@
 """A method of the training step is named but not called, so nothing happens.
 
-`optimizer.zero_grad` without parentheses evaluates to a bound method and drops it. No exception, no warning: the
-gradients pile up, dropout stays on, the scheduler stands still. After twenty steps of the experiment below the last
-gradient is the sum of twenty.
+`optimizer.step` without parentheses evaluates to a bound method and drops it. No exception, no warning: the weights stay
+where they were; with `zero_grad` the gradients pile up, with `eval` dropout stays on. In the experiment below the loss
+after fifty steps is the loss of the first.
 
 ```py bad
 import torch
@@ -15,10 +15,10 @@ def train(model: nn.Module, loader, epochs: int) -> None:
     model.train()
     for _ in range(epochs):
         for x, y in loader:
-            optimizer.zero_grad  # TL411
+            optimizer.zero_grad()
             loss = criterion(model(x), y)
             loss.backward()
-            optimizer.step()
+            optimizer.step  # TL411
 ```
 
 ```py fixed
@@ -175,35 +175,36 @@ def _redefines(value: Value) -> bool:
 
 
 def evidence() -> Evidence:
-    """Twenty SGD steps on random data, with `zero_grad` named and with `zero_grad` called; and `eval` named."""
+    """Fifty SGD steps on random data, with `step` named and with `step` called; and `eval` named."""
     import torch
     from torch import nn
     from torch.nn import functional
 
-    def norms(called: bool) -> list[float]:
+    def losses(called: bool) -> list[float]:
         torch.manual_seed(0)
         model = nn.Sequential(nn.Linear(20, 64), nn.ReLU(), nn.Linear(64, 5))
-        optimizer = torch.optim.SGD(model.parameters(), lr=1e-3)
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.5)
         x, y = torch.randn(256, 20), torch.randint(0, 5, (256,))
         curve = []
-        for _ in range(20):
+        for _ in range(50):
+            optimizer.zero_grad()
+            loss = functional.cross_entropy(model(x), y)
+            loss.backward()
+            curve.append(loss.item())
             if called:
-                optimizer.zero_grad()
+                optimizer.step()
             else:
-                optimizer.zero_grad  # noqa: B018
-            functional.cross_entropy(model(x), y).backward()
-            curve.append(nn.utils.get_total_norm([p.grad for p in model.parameters() if p.grad is not None]).item())
-            optimizer.step()
+                optimizer.step  # noqa: B018
         return curve
 
-    bad, good = norms(False), norms(True)
+    bad, good = losses(False), losses(True)
     dropout = nn.Dropout(0.5)
     dropout.eval  # noqa: B018
     return Evidence(
-        "norm of the gradient that the twentieth step applies when `zero_grad` is named and not called",
+        "loss after fifty steps in which `optimizer.step` is named and not called",
         (
-            Measured("gradient norm", bad=bad[-1], good=good[-1], bad_curve=bad, good_curve=good),
+            Measured("loss", bad=bad[-1], good=good[-1], bad_curve=bad, good_curve=good),
             Measured("dropout active after `eval`", bad=float(dropout.training), good=float(dropout.eval().training)),
         ),
-        holds=bad[-1] > 10 * good[-1],
+        holds=bad[-1] == bad[0] and good[-1] < 0.7 * good[0],
     )

@@ -69,40 +69,6 @@ def finetune(width: int) -> nn.Module:
     return model
 ```
 
-The loop goes over modules where parameters were meant, and the model is built in another file:
-
-```py bad file=model.py
-from torch import nn
-
-
-def build_model(classes: int) -> nn.Module:
-    return nn.Sequential(nn.Linear(32, 64), nn.ReLU(), nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, classes))
-```
-
-```py bad file=freeze.py
-from model import build_model
-
-
-def frozen(classes: int):
-    model = build_model(classes)
-    for child in model.children():
-        child.requires_grad = False  # TL412
-    return model
-```
-
-```py good
-from torch import nn
-
-
-def frozen(model: nn.Module) -> nn.Module:
-    for child in list(model.children())[:-1]:
-        child.requires_grad_(False)
-    for child in model.children():
-        for parameter in child.parameters():
-            parameter.requires_grad = parameter.dim() > 1
-    return model
-```
-
 A misspelling:
 
 ```py bad
@@ -140,6 +106,42 @@ class Gate(nn.Module):
 
 def disable(gate: Gate) -> None:
     gate.requires_grad = False
+```
+
+The loop goes over modules where parameters were meant, and the model is built in another file:
+
+```py bad file=model.py
+from torch import nn
+
+
+def build_model(classes: int) -> nn.Module:
+    return nn.Sequential(nn.Linear(32, 64), nn.ReLU(), nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, classes))
+```
+
+```py bad file=freeze.py
+from torch import nn
+
+from model import build_model
+
+
+def frozen(classes: int) -> nn.Module:
+    model = build_model(classes)
+    for child in model.children():
+        child.requires_grad = False  # TL412
+    return model
+```
+
+```py good
+from torch import nn
+
+
+def frozen(model: nn.Module) -> nn.Module:
+    for child in list(model.children())[:-1]:
+        child.requires_grad_(False)
+    for child in model.children():
+        for parameter in child.parameters():
+            parameter.requires_grad = parameter.dim() > 1
+    return model
 ```
 
 ## When it is fine

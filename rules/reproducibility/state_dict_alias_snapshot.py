@@ -30,6 +30,7 @@ def fit(model: nn.Module, loader, validate, epochs: int) -> nn.Module:
 
 ```py fixed
 import copy
+
 import torch
 from torch import nn
 
@@ -199,7 +200,7 @@ from torchlint.api import (
 )
 
 
-@rule("TL702", "state-dict-alias-snapshot", Category.CORRECTNESS, since="0.1", triggers=("state_dict",))
+@rule("TL702", "state-dict-alias-snapshot", Category.CORRECTNESS, since="0.1")
 def check(module: Module) -> Findings:
     for trace in module.traces:
         for taken in trace.of("state_dict"):

@@ -1,4 +1,4 @@
-"""Training calls the wrapped model inside `DistributedDataParallel`, so gradients are not averaged.
+"""Training calls the model around `DistributedDataParallel`: gradients are not averaged.
 
 The all-reduce of the gradients is prepared in the wrapper's own forward. `ddp.module(x)`, or the name that the model
 had before it was wrapped, goes around it: each rank trains on its own share of the data with its own gradients, the
@@ -143,6 +143,8 @@ Unsafe: gradients are averaged over the ranks from here on, which is also a comm
 """
 
 import ast
+import functools
+import operator
 from collections.abc import Iterator
 
 from torchlint.api import (
@@ -190,7 +192,7 @@ def _bypasses(trace: Trace, wrap: Event, wrapper: Value, inner: Value) -> Iterat
         callee = event.frame.value(event.node.func)
         if callee.key != inner.key or callee.key == wrapper.key:
             continue
-        if trace.path(wrap, event.__eq__) is None:
+        if trace.path(wrap, functools.partial(operator.is_, event)) is None:
             continue
         if any(_feeds(event, backward) for backward in trace.of("backward")):
             yield event

@@ -1,4 +1,4 @@
-"""`DistributedSampler` draws the same order in every epoch, because nobody tells it the epoch.
+"""`DistributedSampler` draws the same order in every epoch: nobody tells it the epoch.
 
 The sampler shuffles with a generator seeded by `seed + epoch`, so that all ranks agree. Its epoch stays 0 unless
 `sampler.set_epoch(epoch)` is called: every epoch then has the same batches in the same order. Nothing in the loss

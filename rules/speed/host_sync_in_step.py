@@ -150,7 +150,7 @@ from torchlint.api import (
 )
 
 
-@rule("TL603", "host-sync-in-step", Category.PERFORMANCE, since="0.1", triggers=("backward",))
+@rule("TL603", "host-sync-in-step", Category.PERFORMANCE, since="0.1")
 def check(module: Module) -> Findings:
     for trace in module.traces:
         for loop in trace.training_loops():

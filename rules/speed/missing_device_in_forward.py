@@ -1,4 +1,4 @@
-"""A tensor made in `forward` without a device meets the module's inputs, which may live elsewhere.
+"""A tensor made in `forward` without a device meets inputs that may live elsewhere.
 
 `torch.arange(n)` makes a CPU tensor. While the model runs on the CPU, in the unit test and on the laptop, all is
 well; on a GPU the first operation that combines it with an input raises. An index that is used for reading only does

@@ -1,4 +1,4 @@
-"""A tensor is filled on the CPU and then copied to the device on which it could have been made.
+"""A tensor is filled on the CPU and copied to the device on which it could have been made.
 
 `torch.zeros(n).to(device)` allocates and fills host memory, copies it through pageable memory (which makes the host
 wait for the copy), and frees the first tensor. `torch.zeros(n, device=device)` is one kernel launch. In the training
@@ -56,6 +56,37 @@ def train(model: nn.Module, loader, device: torch.device) -> None:
         optimizer.step()
 ```
 
+Random numbers: the fix draws from the device's own generator.
+
+```py bad
+import torch
+
+
+def noise_like(images: torch.Tensor) -> torch.Tensor:
+    noise = torch.randn(images.shape[0], 1, 1, 1).cuda()  # TL601
+    return images.cuda() + 0.1 * noise
+```
+
+```py fixed
+import torch
+
+
+def noise_like(images: torch.Tensor) -> torch.Tensor:
+    noise = torch.randn(images.shape[0], 1, 1, 1, device="cuda")
+    return images.cuda() + 0.1 * noise
+```
+
+```py good
+import numpy as np
+import torch
+
+
+def to_device(array: np.ndarray, seed: int, device: torch.device) -> tuple[torch.Tensor, torch.Tensor]:
+    generator = torch.Generator().manual_seed(seed)
+    noise = torch.randn(len(array), generator=generator).to(device)
+    return torch.from_numpy(array).to(device), noise
+```
+
 In a `forward`; a second step between making and moving does not help:
 
 ```py bad
@@ -86,37 +117,6 @@ class Positions(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         return x + self.table(torch.arange(x.shape[1], device=x.device))
-```
-
-Random numbers: the fix draws from the device's own generator.
-
-```py bad
-import torch
-
-
-def noise_like(images: torch.Tensor) -> torch.Tensor:
-    noise = torch.randn(images.shape[0], 1, 1, 1).cuda()  # TL601
-    return images.cuda() + 0.1 * noise
-```
-
-```py fixed
-import torch
-
-
-def noise_like(images: torch.Tensor) -> torch.Tensor:
-    noise = torch.randn(images.shape[0], 1, 1, 1, device="cuda")
-    return images.cuda() + 0.1 * noise
-```
-
-```py good
-import numpy as np
-import torch
-
-
-def to_device(array: np.ndarray, seed: int, device: torch.device) -> tuple[torch.Tensor, torch.Tensor]:
-    generator = torch.Generator().manual_seed(seed)
-    noise = torch.randn(len(array), generator=generator).to(device)
-    return torch.from_numpy(array).to(device), noise
 ```
 
 ## When it is fine
