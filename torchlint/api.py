@@ -24,8 +24,9 @@ from torchlint.model import (
     Reference,
     Trace,
     Value,
-    scaling,
     modes,
+    rates,
+    scaling,
     schedules,
     steps,
 )
@@ -42,8 +43,8 @@ from torchlint.model.members import (
     operands,
     plain_containers,
 )
-from torchlint.model.offsets import Alignment, Stretch, alignment, is_causal_model, stretch_of, token_losses
 from torchlint.model.modes import *  # noqa: F403
+from torchlint.model.offsets import Alignment, Stretch, alignment, is_causal_model, stretch_of, token_losses
 from torchlint.model.placement import (
     CONSTANT_FACTORIES,
     FROM_HOST,
@@ -57,6 +58,7 @@ from torchlint.model.placement import (
 )
 from torchlint.model.ranges import Range, range_of
 from torchlint.model.ranks import lonely_collectives
+from torchlint.model.rates import *  # noqa: F403
 from torchlint.model.reductions import (
     Operation,
     Reduced,
@@ -182,6 +184,7 @@ __all__ = [
 __all__ += verbs.__all__
 __all__ += modes.__all__
 __all__ += steps.__all__
+__all__ += rates.__all__
 __all__ += schedules.__all__
 __all__ += scaling.__all__
 

@@ -140,7 +140,8 @@ class Event:
     - `loss`: a criterion is applied (`subject` the criterion instance, or `None` for the functional form)
     - `optimizer`, `scheduler`, `loader`, `wrap`: one is made (`value`)
     - `state_dict`, `load_state_dict`, `set_epoch`, `save`, `sync`, `transfer`, `collective`, `seed`
-    - `store`: an attribute of something is assigned (`name` its name, `subject` the object, `value` what is stored)
+    - `store`: an attribute of something is assigned (`name` its name, `subject` the object, `value` what is stored); also
+      a layer of a module by index (`name` is `[]`)
     - `call`: a call that is not followed; anything may happen to what is passed to it
 
     `by_name` says that the role of the subject rests on its name alone.
@@ -256,6 +257,12 @@ class Event:
     def is_local(self) -> bool:
         """Whether the event stands in the checked file itself."""
         return self.frame.source is self.trace.source
+
+    @property
+    def is_direct(self) -> bool:
+        """Whether the event stands in the checked file, or in a function of another file that it calls itself."""
+        parent = self.frame.parent
+        return self.is_local or (parent is not None and parent.source is self.trace.source)
 
     def __repr__(self) -> str:
         return f"<{self.kind} {ast.unparse(self.node)[:60]}>"
@@ -713,6 +720,8 @@ class _Builder:
                     self.emit(Event("zero_grad", node, frame, frame.value(target.value), name="grad"))
                 else:
                     self.emit(Event("store", node, frame, frame.value(target.value), name=target.attr))
+            elif isinstance(target, ast.Subscript) and is_module(frame.value(target.value)) is True:
+                self.emit(Event("store", node, frame, frame.value(target.value), name="[]"))
 
     def branch(self, node: ast.If, frame: Frame) -> None:
         self.expression(node.test, frame)

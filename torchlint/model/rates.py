@@ -1,0 +1,225 @@
+"""Learning rates: where an optimizer starts, what changes it later, and which models care.
+
+An optimizer is looked at in the file that makes it. As soon as code that is not read may change its rate, the answer is
+`None`.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from typing import TYPE_CHECKING, NamedTuple
+
+from torchlint.model.steps import given_to, layers, parts
+from torchlint.model.values import UNKNOWN, Value, unwrapped
+from torchlint.torch_api import roles
+
+if TYPE_CHECKING:
+    from torchlint.model import Module
+    from torchlint.model.syntax import Source
+
+__all__ = ["Attention", "attention_in", "depth_of", "is_adapter", "schedules_over", "starting_rate", "weight_layers"]
+
+_DEFAULT_RATE = {
+    "Adam": 1e-3, "AdamW": 1e-3, "NAdam": 2e-3, "RAdam": 1e-3, "Adamax": 2e-3, "SGD": 1e-3, "RMSprop": 1e-2,
+    "Adagrad": 1e-2, "ASGD": 1e-2, "SparseAdam": 1e-3,
+}  # fmt: skip
+_WRITES_RATE = re.compile(r"""\[\s*["']lr["']\s*\]\s*(?:[-+*/]|\*\*)?=[^=]""")
+_HARMLESS = frozenset({"print", "len", "isinstance", "type", "id", "str", "repr", "next", "iter", "list", ".append_"})
+_TAKES_OVER = ("lr_scheduler", "param_groups", "warmup", "LRScheduler", "get_scheduler")
+_WEIGHTS = frozenset(
+    f"torch.nn.{name}"
+    for name in (
+        "Linear", "Conv1d", "Conv2d", "Conv3d", "ConvTranspose1d", "ConvTranspose2d", "ConvTranspose3d", "LSTM", "GRU",
+        "RNN", "LSTMCell", "GRUCell", "MultiheadAttention", "TransformerEncoderLayer", "TransformerDecoderLayer",
+        "Transformer", "LazyLinear", "LazyConv2d",
+    )
+)  # fmt: skip
+_ATTENTION = frozenset(
+    {
+        "torch.nn.MultiheadAttention", "torch.nn.TransformerEncoderLayer", "torch.nn.TransformerDecoderLayer",
+        "torch.nn.TransformerEncoder", "torch.nn.TransformerDecoder", "torch.nn.Transformer",
+    }
+)  # fmt: skip
+
+
+def starting_rate(optimizer: Value) -> float | None:
+    """The learning rate that an optimizer is made with: a constant, a parameter's default, or torch's own default."""
+    given = optimizer.argument(1, "lr")
+    if given is None:
+        owner, _, name = optimizer.name.rpartition(".")
+        return _DEFAULT_RATE.get(name) if owner == "torch.optim" else None
+    if given.kind == "param" and given.target is not None:
+        default = given.target.default(given.name)
+        number = default.value if isinstance(default, ast.Constant) else None
+    else:
+        number = given.const if given.kind == "const" else None
+    return float(number) if isinstance(number, int | float) and not isinstance(number, bool) else None
+
+
+def schedules_over(optimizer: Value, module: Module) -> list[Value] | None:
+    """The schedulers of torch and transformers over an optimizer; `None` if other code may change its rate."""
+    if optimizer.node is None or optimizer.frame is None or _rate_is_written(optimizer.frame.source, module):
+        return None
+    if _leaves_the_file(optimizer, module):
+        return None
+    found: list[Value] = []
+    for trace in module.traces:
+        if not trace.complete:
+            return None
+        for event in trace.events:
+            if event.kind not in ("scheduler", "call", "forward"):
+                continue
+            if not any(_is_made_at(part, optimizer) for given in given_to(event.value) for part in _held(given)):
+                continue
+            if event.kind == "scheduler":
+                found.append(event.value)
+            elif event.name not in _HARMLESS and not _is_preparer(event.subject, event.name):
+                return None
+    return found
+
+
+def _held(value: Value) -> list[Value]:
+    return [option for item in (value, *value.items) for option in item.options]
+
+
+def _is_made_at(value: Value, optimizer: Value) -> bool:
+    return value.kind == "instance" and value.node is optimizer.node
+
+
+def _is_preparer(subject: Value | None, name: str) -> bool:
+    holder = subject.base if subject is not None else None
+    return name.lstrip(".") in roles.PREPARES and holder is not None and holder.name in roles.PREPARERS
+
+
+def _rate_is_written(made_in: Source, module: Module) -> bool:
+    """Whether the file, or one that it imports, writes `group["lr"] = ...`."""
+    for source in {id(made_in): made_in, id(module.source): module.source}.values():
+        if _WRITES_RATE.search(source.text):
+            return True
+    for path in module.project.mentioning("param_groups"):
+        stem = path.rpartition("/")[2].removesuffix(".py")
+        if stem in ("__init__", "") or not re.search(rf"\b{re.escape(stem)}\b", module.text):
+            continue
+        text = (module.project.read(path) or b"").decode("utf-8", "replace")
+        if _WRITES_RATE.search(text):
+            return True
+    return False
+
+
+def _leaves_the_file(optimizer: Value, module: Module) -> bool:
+    """Whether the optimizer is handed to callers elsewhere, or kept on an object that other files may reach."""
+    node, source = optimizer.node, optimizer.frame.source if optimizer.frame is not None else module.source
+    function = source.function(node) if node is not None else None
+    if function is None:
+        return False
+    frame = module.project.frame(source, function)
+    for returned in function.returns:
+        if any(_is_made_at(part, optimizer) for part in parts(frame.value(returned))):
+            sites = module.project.call_sites(function)
+            if sites is None or not sites or any(site.source is not module.source for _, site in sites):
+                return True
+    statement = source.statement(node) if node is not None else None
+    kept = isinstance(statement, ast.Assign) and any(isinstance(t, ast.Attribute) for t in statement.targets)
+    if kept and function.cls is not None:
+        users = set(module.project.mentioning(function.cls.name)) - {source.path}
+        return any(users.intersection(module.project.mentioning(word)) for word in _TAKES_OVER)
+    return False
+
+
+class Attention(NamedTuple):
+    """A model with attention: how many layers deep (`None`: not known), whether the norm comes after the residual sum,
+    and whether its weights are trained already."""
+
+    depth: int | None
+    post_norm: bool | None
+    pretrained: bool
+
+
+def attention_in(model: Value) -> Attention | None:
+    """What is known of the attention layers in a model; `None` if none are certain."""
+    model = unwrapped(model)
+    if model.kind == "call" and model.name.startswith("transformers.") and ".AutoModel" in model.name:
+        return Attention(None, None, roles.pretrained(model.name))
+    inside = layers(model) or [model]
+    stacks = [_stack(layer) for layer in inside]
+    known = [stack for stack in stacks if stack is not None]
+    if known:
+        return max(known, key=lambda found: found.depth or 0)
+    if not any(_attends(layer) for layer in inside):
+        return None
+    repeated = [_repeats(layer) for layer in inside if layer.name == "[for]" and _attends_inside(layer)]
+    depth = max((count for count in repeated if count is not None), default=None) if repeated else 1
+    return Attention(depth, None, False)
+
+
+def depth_of(attention: Attention) -> str:
+    """The depth in words, for messages."""
+    return f"{attention.depth}-layer " if attention.depth is not None and attention.depth > 1 else ""
+
+
+def _stack(layer: Value) -> Attention | None:
+    """An `nn.TransformerEncoder`, `nn.TransformerDecoder` or `nn.Transformer`."""
+    if layer.name in ("torch.nn.TransformerEncoder", "torch.nn.TransformerDecoder"):
+        one = layer.argument(0, "encoder_layer" if layer.name.endswith("Encoder") else "decoder_layer") or UNKNOWN
+        return Attention(_count(layer.argument(1, "num_layers")), _is_post_norm(one), False)
+    if layer.name == "torch.nn.Transformer":
+        encoder = layer.argument(2, "num_encoder_layers")
+        decoder = layer.argument(3, "num_decoder_layers")
+        counts = [6 if given is None else _count(given) for given in (encoder, decoder)]
+        depth = sum(c for c in counts if c is not None) if None not in counts else None
+        return Attention(depth, _is_post_norm(layer), False)
+    return None
+
+
+def _is_post_norm(layer: Value) -> bool | None:
+    if layer.kind != "instance" or not layer.name.startswith("torch.nn.Transformer"):
+        return None
+    first = layer.argument(None, "norm_first")
+    if first is None:
+        return True
+    return not first.const if first.kind == "const" else None
+
+
+def _count(value: Value | None) -> int | None:
+    return value.const if value is not None and value.kind == "const" and isinstance(value.const, int) else None
+
+
+def _attends(layer: Value) -> bool:
+    if layer.name in _ATTENTION:
+        return True
+    if layer.kind == "instance" and layer.target is not None:
+        forward = layer.target.methods.get("forward")
+        return forward is not None and "scaled_dot_product_attention" in forward.words
+    return False
+
+
+def _attends_inside(loop: Value) -> bool:
+    return any(_attends(layer) for item in loop.items for layer in (layers(item) or ()))
+
+
+def _repeats(loop: Value) -> int | None:
+    """How often `[Block() for _ in range(n)]` makes its element."""
+    node = loop.node
+    if not isinstance(node, ast.ListComp | ast.GeneratorExp) or loop.frame is None:
+        return None
+    iterable = loop.frame.value(node.generators[0].iter)
+    if iterable.name != "range" or len(iterable.arguments) != 1:
+        return None
+    return _count(iterable.arguments[0])
+
+
+def is_adapter(model: Value) -> bool:
+    """Whether only adapters of a model are trained."""
+    return any(part.name.startswith(("peft.", "adapters.")) for part in parts(model))
+
+
+def weight_layers(model: Value) -> int:
+    """How many layers with weights are certainly in a model."""
+    count = 0
+    for layer in layers(model) or ():
+        if layer.kind == "instance" and layer.name in _WEIGHTS:
+            count += 1
+        elif layer.kind == "call" and roles.makes_module(layer.name):
+            count += 2
+    return count
