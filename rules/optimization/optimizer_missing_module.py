@@ -120,12 +120,105 @@ Modules whose parameters may reach an optimizer through a container, a configura
 
 from __future__ import annotations
 
-from torchlint.api import Category, Evidence, Findings, Measured, Module, rule
+import ast
+
+from torchlint.api import (
+    Category,
+    Event,
+    Evidence,
+    Findings,
+    Measured,
+    Module,
+    Trace,
+    Value,
+    differentiated,
+    finding,
+    has_parameters,
+    holds,
+    may_touch,
+    optimizer_of,
+    roles,
+    rule,
+    trained_by,
+    unwrapped,
+    value_class,
+)
+
+_MEANT = (
+    "target",
+    "teacher",
+    "frozen",
+    "fixed",
+    "random",
+    "ema",
+    "pretrained",
+    "reference",
+    "ref",
+    "vgg",
+    "lpips",
+    "old",
+)
 
 
 @rule("TL107", "optimizer-missing-module", Category.SUSPICIOUS, since="0.1", triggers=("optim",))
 def check(module: Module) -> Findings:
-    yield from ()
+    if "requires_grad" in module.text or "add_param_group" in module.text:
+        return
+    for trace in module.traces:
+        for step in trace.of("step"):
+            trained = _trained(module, trace, step)
+            for backward in trace.inside(step.loop, "backward") if step.loop is not None and trained else ():
+                for applied in differentiated(backward.subject) if backward.subject is not None else ():
+                    if _left_out(trace, applied, trained or []):
+                        name = module.code(applied.node.func) if isinstance(applied.node, ast.Call) else "the module"
+                        message = f"`{name}` takes part in the loss but is in no optimizer: its weights never change"
+                        see = [(backward, "its gradients are computed here"), (step, "this optimizer does not have it")]
+                        yield finding(module.place(applied.node, applied.frame), message, see=see)
+
+
+def _trained(module: Module, trace: Trace, step: Event) -> list[Value] | None:
+    """Everything that any optimizer in sight trains; `None` if some optimizer's parameters cannot be told."""
+    optimizers = [event.value for each in module.traces for event in each.of("optimizer")]
+    own = optimizer_of(step)
+    if own is None or any(optimizer_of(other) is None for other in trace.of("step")) or trace.of("add_param_group"):
+        return None
+    found: list[Value] = []
+    for optimizer in (own, *optimizers):
+        modules = trained_by(optimizer)
+        if modules is None:
+            return None
+        found.extend(modules)
+    return found
+
+
+def _left_out(trace: Trace, applied: Value, trained: list[Value]) -> bool:
+    if applied.base is None or not isinstance(applied.node, ast.Call) or applied.frame is None:
+        return False
+    module = unwrapped(applied.base)
+    if module.kind != "instance" or module.name in roles.CRITERIA or has_parameters(module) is not True:
+        return False
+    name = ast.unparse(applied.node.func).rpartition(".")[2].lower()
+    if any(word in name.split("_") for word in _MEANT) or not trace.complete:
+        return False
+    if any(holds(other, module) is not False or holds(module, other) is not False for other in trained):
+        return False
+    if any(unwrapped(inner.base).key != module.key for inner in differentiated(applied) if inner.base is not None):
+        return False
+    if module.target is not None and any(w in f.words for f in value_class(module).methods.values() for w in _CUTTING):
+        return False
+    return not any(_settles(event, module) for event in trace.events)
+
+
+_CUTTING = ("detach", "no_grad", "inference_mode", "load_state_dict", "eval")
+
+
+def _settles(event: Event, module: Value) -> bool:
+    """Whether an event shows that the module is meant to stay, or may put it somewhere."""
+    if event.kind in ("eval", "load_state_dict", "mode") and event.subject is not None:
+        return holds(event.subject, module) is not False
+    return may_touch(event, (module,)) or (
+        event.kind == "forward" and event.no_grad is not False and event.key == module.key
+    )
 
 
 def evidence() -> Evidence:

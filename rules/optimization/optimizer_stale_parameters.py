@@ -46,13 +46,13 @@ from torch import nn
 
 
 def adapt(model, classes):
-    model.fc = nn.Linear(512, classes)
+    model.fc = nn.Linear(512, classes)  # TL106
 
 
 def finetune(loader):
     model = torchvision.models.resnet18(weights="DEFAULT")
     optimizer = torch.optim.SGD(model.parameters(), lr=0.01)
-    adapt(model, 10)  # TL106
+    adapt(model, 10)
     model.train()
     for x, y in loader:
         optimizer.zero_grad()
@@ -157,12 +157,93 @@ Unsafe: from now on the new parameters are trained.
 
 from __future__ import annotations
 
-from torchlint.api import Category, Evidence, Findings, Measured, Module, rule
+import ast
+
+from torchlint.api import (
+    Category,
+    Event,
+    Evidence,
+    Finding,
+    Findings,
+    Fix,
+    Measured,
+    Module,
+    Trace,
+    Value,
+    finding,
+    gives_parameters,
+    holds,
+    may_touch,
+    move_after,
+    rule,
+    trained_by,
+)
 
 
 @rule("TL106", "optimizer-stale-parameters", Category.CORRECTNESS, since="0.1", triggers=("optim",))
 def check(module: Module) -> Findings:
-    yield from ()
+    for trace in module.traces:
+        for made in trace.of("optimizer"):
+            modules = trained_by(made.value)
+            if not modules or not trace.complete:
+                continue
+            for event in trace.events:
+                holder = gives_parameters(event)
+                if (
+                    holder is not None
+                    and any(holds(m, holder) for m in modules)
+                    and _stays(trace, made, event, modules)
+                ):
+                    yield _report(module, made, event)
+
+
+def _stays(trace: Trace, made: Event, event: Event, modules: tuple[Value, ...]) -> bool:
+    """Whether the optimizer certainly steps on without the new parameters, and gradients are computed meanwhile."""
+    optimizer = made.value
+    if trace.path(made, lambda e: e is event) is None:
+        return False
+    renewed = [e for e in trace.of("optimizer", "add_param_group") if e is not made]
+    renewed += [e for e in trace.events if may_touch(e, (optimizer,))]
+    steps = [step for step in trace.of("step") if step.key == optimizer.key]
+    if any(trace.path(event, lambda e, r=r: e is r) is not None for r in renewed):
+        return False
+    for backward in trace.of("backward"):
+        if trace.path(event, lambda e, b=backward: e is b) is not None:
+            if any(trace.path(backward, lambda e, s=step: e is s) is not None for step in steps):
+                return True
+    return False
+
+
+def _report(module: Module, made: Event, event: Event) -> Finding:
+    node = event.node
+    changed = module.code(node.targets[0] if isinstance(node, ast.Assign) else node)
+    name = _name(module, made)
+    message = f"`{changed}` brings parameters that `{name}` was built without: they are never updated"
+    return finding(event, message, see=[(made, "the optimizer is built here")], fix=_fix(module, made, event, name))
+
+
+def _name(module: Module, made: Event) -> str:
+    statement = module.statement(made.node) if made.is_local else None
+    return module.code(statement.targets[0]) if isinstance(statement, ast.Assign) else "the optimizer"
+
+
+def _fix(module: Module, made: Event, event: Event, name: str) -> Fix | None:
+    built, change = module.statement(made.node), module.statement(event.node)
+    if not made.is_local or made.frame is not event.frame or built is None or change is None:
+        return None
+    parent = module.parent(built)
+    block: list[ast.stmt] = getattr(parent, "body", [])
+    if built not in block or change not in block:
+        return None
+    between = block[block.index(built) + 1 : block.index(change) + 1]
+    words = {
+        module.code(n) for statement in between for n in ast.walk(statement) if isinstance(n, ast.Name | ast.Attribute)
+    }
+    if name in words:
+        return None
+    return Fix.unsafe(
+        "Build the optimizer after the change (the new parameters are trained)", move_after(built, change)
+    )
 
 
 def evidence() -> Evidence:

@@ -25,9 +25,11 @@ __all__ = [
     "clearing",
     "common_loop",
     "concerns",
+    "differentiated",
     "filling",
     "forward_methods",
     "given_to",
+    "gives_parameters",
     "gradients_by_hand",
     "has_parameters",
     "holds",
@@ -505,3 +507,51 @@ def forward_methods(owner: ClassModel) -> set[Function]:
                 if func.value.id == function.parameters[0].arg:
                     stack.append(owner.method(func.attr))
     return found
+
+
+_REPLACES = frozenset({"peft.get_peft_model", "torch.nn.utils.weight_norm", "torch.nn.utils.parametrizations.weight_norm",
+                       "torch.distributed.fsdp.fully_shard", "torch.distributed._composable.fsdp.fully_shard"})  # fmt: skip
+
+
+def gives_parameters(event: Event) -> Value | None:
+    """The module that certainly has parameters after an event that it did not have before; `None` otherwise.
+
+    A layer or parameter that is put in the place of another, adapters, `weight_norm`, sharding, `assign=True`.
+    """
+    if event.kind == "store":
+        value = event.value
+        fresh = value.kind == "instance" and (value.name == "torch.nn.Parameter" or has_parameters(value) is True)
+        frozen = "requires_grad" in ast.unparse(event.node)
+        return event.subject if fresh and not frozen else None
+    if event.kind == "call" and event.name in _REPLACES:
+        return event.argument(0)
+    if event.kind == "wrap" and event.name == "torch.distributed.fsdp.FullyShardedDataParallel":
+        return event.argument(0)
+    if event.kind == "load_state_dict":
+        assign = event.argument(None, "assign")
+        return event.subject if assign is not None and assign.kind == "const" and assign.const is True else None
+    return None
+
+
+def differentiated(loss: Value) -> list[Value]:
+    """The applications of modules (`apply` values) through which gradients of a loss flow, as far as the term shows."""
+    found: list[Value] = []
+    seen: set[int] = set()
+    stack = [loss]
+    while stack and len(seen) < _MOST_PARTS:
+        value = stack.pop()
+        if id(value) in seen or (value.kind == "call" and value.name in _CUTS):
+            continue
+        seen.add(id(value))
+        if value.kind == "apply":
+            found.append(value)
+        stack.extend(value.items)
+        if value.base is not None and value.kind in ("call", "item", "element", "attribute"):
+            stack.append(value.base)
+        if value.kind in ("call", "apply"):
+            stack.extend(given_to(value))
+    return found
+
+
+_CUTS = frozenset({".detach", ".item", ".numpy", ".tolist", ".argmax", ".long", ".int", ".bool", ".data", "torch.argmax",
+                   "float", "int", "len", "torch.tensor", "torch.as_tensor"})  # fmt: skip
