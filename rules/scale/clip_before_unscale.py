@@ -161,6 +161,7 @@ from torchlint.api import (
     optimizer_of,
     parts,
     rule,
+    same_scaler,
     scaled_backwards,
 )
 
@@ -195,7 +196,7 @@ def _scaled_step(trace: Trace, backward: Event, clip: Event, scaler: Value) -> E
     if trace.path(backward, lambda event: event is clip, blocks, across=False) is None:
         return None
     step = trace.path(clip, lambda event: event.kind == "step" and event.manager is not None, blocks, across=False)
-    if step is None or step.manager is None or step.manager.key != scaler.key:
+    if step is None or step.manager is None or not same_scaler(step.manager, scaler):
         return None
     optimizer = optimizer_of(step)
     return step if optimizer is None or concerns(clip, optimizer) is not False else None

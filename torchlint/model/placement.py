@@ -173,7 +173,9 @@ class _Tensors:
                 return None
             if last.endswith("_") and not last.endswith("__"):
                 return True
-            return (last in torch_api.pure_tensor_methods() and last not in _SEVERAL) or last in ("new_tensor", "clone")
+            if last in _SEVERAL or last not in torch_api.pure_tensor_methods():
+                return True if last == "new_tensor" else None
+            return True
         if name.startswith("torch.nn.functional."):
             return None if last in ("multi_head_attention_forward", "embedding_bag") or "with_indices" in last else True
         if name in _FACTORIES or name in FROM_HOST or name in _ALIKE or name in _COMBINED:
@@ -181,7 +183,7 @@ class _Tensors:
         if name.startswith(("torch.linalg.", "torch.special.", "torch.fft.")):
             return None
         if name.startswith("torch.") and name.count(".") == 1 and last in torch_api.pure_tensor_methods():
-            return last not in _SEVERAL
+            return None if last in _SEVERAL else True
         if name in roles.LOSS_FUNCTIONS or name == "torch.nn.utils.clip_grad_norm_":
             return True
         return None

@@ -241,6 +241,14 @@ def _difference(first: list[Any], second: list[Any]) -> tuple[ast.Call, str, ast
         for step in (here, there):
             if step is not None and isinstance(step[1], ast.Call) and step[2] is not None:
                 return step[1], step[0], step[2]
-        step = here if here is not None else there
-        return (step[1], step[0], None) if step is not None and isinstance(step[1], ast.Call) else None
+        return _first_lonely(here if here is not None else there)
     return None
+
+
+def _first_lonely(step: Any) -> tuple[ast.Call, str, ast.expr | None] | None:
+    """The first collective of a step, or inside it, that stands under a test about the rank."""
+    if not isinstance(step, tuple):
+        return None
+    if isinstance(step[1], ast.Call):
+        return step[1], step[0], step[2]
+    return next((found for part in step[2:] for inner in part if (found := _first_lonely(inner)) is not None), None)

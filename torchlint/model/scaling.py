@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from torchlint.model.trace import Event, Trace, is_scaler
 from torchlint.model.values import NONE, Value
 
-__all__ = ["on_the_way_to_step", "scaled_backwards", "scaler_of"]
+__all__ = ["on_the_way_to_step", "same_scaler", "scaled_backwards", "scaler_of"]
 
 
 def scaler_of(event: Event, trace: Trace) -> Value | None:
@@ -27,7 +27,7 @@ def scaler_of(event: Event, trace: Trace) -> Value | None:
         return None
     if all(is_scaler(option) for option in options):
         return manager
-    steps = any(e.manager is not None and e.manager.key == manager.key for e in trace.of("step"))
+    steps = any(e.manager is not None and same_scaler(e.manager, manager) for e in trace.of("step"))
     return manager if steps and any(_scales(e) for e in trace.of("backward")) else None
 
 
@@ -46,10 +46,16 @@ def on_the_way_to_step(event: Event) -> bool:
     return event.kind in ("unscale", "zero_grad") or (event.kind == "store" and event.name == "grad")
 
 
+def same_scaler(one: Value, other: Value) -> bool:
+    """Whether two scalers are one object on some path; a `None` among the possibilities does not count."""
+    keys = {option.key for option in other.options if option.key != NONE.key}
+    return any(option.key in keys for option in one.options)
+
+
 def _scales(event: Event) -> bool:
     """Whether a backward pass is written `scaler.scale(loss).backward()`."""
     receiver = getattr(getattr(event.node, "func", None), "value", None)
-    return receiver is not None and event.frame.value(receiver).method("scale") is not None
+    return receiver is not None and any(o.method("scale") is not None for o in event.frame.value(receiver).options)
 
 
 def _is_off(scaler: Value) -> bool:

@@ -1176,9 +1176,10 @@ def _backward(node: ast.Call, frame: Frame, receiver: Value) -> Event | None:
         manager = "loss" not in word
         if manager:
             return Event("backward", node, frame, loss, manager=receiver)
-    scaler = receiver.method("scale")
-    if scaler is not None:
-        return Event("backward", node, frame, receiver.argument(0, "outputs") or UNKNOWN, manager=scaler)
+    for option in receiver.options:
+        scaler = option.method("scale")
+        if scaler is not None and scaler.key != NONE.key:
+            return Event("backward", node, frame, option.argument(0, "outputs") or UNKNOWN, manager=scaler)
     return Event("backward", node, frame, receiver)
 
 
