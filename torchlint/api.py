@@ -30,6 +30,7 @@ from torchlint.model import (
     schedules,
     steps,
 )
+from torchlint.model.accumulation import Accumulation, accumulations
 from torchlint.model.determinism import Asked, asked_for_determinism
 from torchlint.model.lifecycle import Use, guarded, import_guarded, imports, reaches, starts_at, uses
 from torchlint.model.members import (
@@ -88,6 +89,7 @@ __all__ = [
     "PARAMETER",
     "RANDOM_FACTORIES",
     "UNKNOWN",
+    "Accumulation",
     "Alignment",
     "Asked",
     "Call",
@@ -125,6 +127,7 @@ __all__ = [
     "Use",
     "Value",
     "Verb",
+    "accumulations",
     "alignment",
     "asked_for_determinism",
     "bare_iterable",

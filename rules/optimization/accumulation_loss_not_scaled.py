@@ -152,12 +152,92 @@ The gradient becomes `k` times smaller: a learning rate that was tuned with the 
 - https://docs.pytorch.org/docs/stable/notes/amp_examples.html#gradient-accumulation
 """
 
-from torchlint.api import Category, Evidence, Findings, Measured, Module, rule
+import ast
+
+from torchlint.api import (
+    Accumulation,
+    Category,
+    Evidence,
+    Findings,
+    Fix,
+    Measured,
+    Module,
+    Severity,
+    Trace,
+    Value,
+    accumulations,
+    finding,
+    is_scaler,
+    optimizer_of,
+    parts,
+    reduced,
+    roles,
+    rule,
+    wrap,
+)
 
 
-@rule("TL105", "accumulation-loss-not-scaled", Category.SUSPICIOUS, since="0.1")
+@rule("TL105", "accumulation-loss-not-scaled", Category.SUSPICIOUS, since="0.1", triggers=("backward",))
 def check(module: Module) -> Findings:
-    yield from ()
+    for trace in module.traces:
+        for found in accumulations(trace):
+            loss = found.backward.subject
+            if loss is None or not _is_mean(loss) or (found.count.kind == "const" and found.count.const == 1):
+                continue
+            if _rate_depends_on(found) or not found.backward.is_direct:
+                continue
+            count, name = ast.unparse(found.count_node), ast.unparse(_operand(found))
+            yield finding(
+                found.backward,
+                f"`{name}` is a mean and is not divided by `{count}`: the gradient adds up to that many times its size",
+                see=[(found.step, "the step uses the sum")],
+                fix=_divide(found, count),
+                severity=Severity.INFO if _scale_free(trace, found) else None,
+            )
+
+
+def _is_mean(loss: Value) -> bool:
+    found = reduced(loss)
+    if found is not None:
+        return found.kind == "mean"
+    made = loss.base.base if loss.kind == "attribute" and loss.name == "loss" and loss.base is not None else None
+    return made is not None and made.kind == "call" and made.name.startswith("transformers.")
+
+
+def _operand(found: Accumulation) -> ast.expr:
+    """The loss as it is written: what is sent backward, or what a scaler scales."""
+    node = found.backward.node
+    assert isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)
+    receiver = node.func.value
+    scaled = found.backward.manager is not None and isinstance(receiver, ast.Call) and receiver.args
+    return receiver.args[0] if scaled and isinstance(receiver, ast.Call) else receiver
+
+
+def _rate_depends_on(found: Accumulation) -> bool:
+    """Whether the learning rate is made from the number of micro-batches, which may divide for it."""
+    optimizer = optimizer_of(found.step)
+    rate = optimizer.argument(1, "lr") if optimizer is not None else None
+    if rate is None or found.count.kind == "const":
+        return False
+    return any(part.key == found.count.key for part in parts(rate))
+
+
+def _scale_free(trace: Trace, found: Accumulation) -> bool:
+    """Whether the optimizer divides the scale of the gradient out again, and nothing clips before."""
+    optimizer = optimizer_of(found.step)
+    return optimizer is not None and optimizer.name in roles.ADAM_FAMILY and not trace.inside(found.loop, "clip")
+
+
+def _divide(found: Accumulation, count: str) -> Fix | None:
+    manager = found.backward.manager
+    if manager is not None and is_scaler(manager) is not True:
+        return None
+    divisor = count if isinstance(found.count_node, ast.Name | ast.Attribute | ast.Constant) else f"({count})"
+    template = f"{{}} / {divisor}" if manager is not None else f"({{}} / {divisor})"
+    return Fix.unsafe(
+        f"Divide the loss by `{count}`, which makes the gradient that many times smaller",
+        wrap(_operand(found), template),
+    )
 
 
 def evidence() -> Evidence:

@@ -123,12 +123,66 @@ within the band and still wrong for the model.
 - Karpathy, A Recipe for Training Neural Networks, 2019 (https://karpathy.github.io/2019/04/25/recipe/)
 """
 
-from torchlint.api import Category, Evidence, Findings, Measured, Module, rule
+import ast
+
+from torchlint.api import (
+    Category,
+    Evidence,
+    Findings,
+    Measured,
+    Module,
+    Value,
+    attention_in,
+    finding,
+    rule,
+    schedules_over,
+    starting_rate,
+    trained_by,
+    weight_layers,
+)
+
+_DECAYS = frozenset(
+    f"torch.optim.lr_scheduler.{name}"
+    for name in ("StepLR", "MultiStepLR", "ExponentialLR", "CosineAnnealingLR", "PolynomialLR", "ReduceLROnPlateau")
+)
+_MOVES_BY_THE_RATE = ("Adam", "AdamW", "NAdam", "RAdam", "Adamax", "RMSprop")
 
 
-@rule("TL109", "learning-rate-out-of-band", Category.SUSPICIOUS, since="0.1")
+@rule("TL109", "learning-rate-out-of-band", Category.SUSPICIOUS, since="0.1", triggers=("optim", "Adam", "SGD"))
 def check(module: Module) -> Findings:
-    yield from ()
+    reported: set[int] = set()
+    for trace in module.traces:
+        for event in trace.of("optimizer"):
+            optimizer = event.value
+            rate = starting_rate(optimizer)
+            if not rate or id(event.node) in reported or not event.is_direct:
+                continue
+            band = _band(optimizer)
+            if band is None or band[0] <= rate <= band[1]:
+                continue
+            schedules = schedules_over(optimizer, module)
+            if schedules is None or any(schedule.name not in _DECAYS for schedule in schedules):
+                continue
+            reported.add(id(event.node))
+            side = f"above {band[1]:g}" if rate > band[1] else f"below {band[0]:g}"
+            kind = optimizer.name.rpartition(".")[2]
+            yield finding(
+                event, f"a learning rate of {rate:g} is {side}, and `{kind}` does not train this model with it"
+            )
+
+
+def _band(optimizer: Value) -> tuple[float, float] | None:
+    """The rates between which a network of several layers can be trained; `None` for anything else."""
+    owner, _, name = optimizer.name.rpartition(".")
+    modules = trained_by(optimizer)
+    given = optimizer.node.args[0] if isinstance(optimizer.node, ast.Call) and optimizer.node.args else None
+    if owner != "torch.optim" or not modules or isinstance(given, ast.List | ast.ListComp):
+        return None
+    if name not in (*_MOVES_BY_THE_RATE, "SGD") or sum(weight_layers(module) for module in modules) < 2:
+        return None
+    if name == "SGD":
+        return 1e-7, 10.0
+    return 1e-7, 0.03 if any(attention_in(module) is not None for module in modules) else 0.1
 
 
 def evidence() -> Evidence:

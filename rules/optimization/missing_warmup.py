@@ -201,12 +201,142 @@ long a warm-up has to be depends on the run; a few hundred to a few thousand ste
 - Vaswani et al., Attention Is All You Need, 2017, section 5.3 (https://arxiv.org/abs/1706.03762)
 """
 
-from torchlint.api import Category, Evidence, Findings, Measured, Module, rule
+import ast
+import re
+
+from torchlint.api import (
+    Attention,
+    Category,
+    Event,
+    Evidence,
+    Findings,
+    Fix,
+    Measured,
+    Module,
+    Severity,
+    Value,
+    Verb,
+    attention_in,
+    depth_of,
+    ensure_import,
+    finding,
+    insert_after,
+    is_adapter,
+    roles,
+    rule,
+    schedules_over,
+    starting_rate,
+    trained_by,
+)
+
+_STARTS_AT_THE_TOP = frozenset(
+    f"torch.optim.lr_scheduler.{name}"
+    for name in (
+        "StepLR",
+        "MultiStepLR",
+        "ExponentialLR",
+        "CosineAnnealingLR",
+        "CosineAnnealingWarmRestarts",
+        "PolynomialLR",
+        "ReduceLROnPlateau",
+    )
+)
+_WARM_BY_THEMSELVES = ("torch.optim.RAdam", "torch.optim.SparseAdam")
+_WARMUP = re.compile(r"warm[_-]?up", re.IGNORECASE)
 
 
-@rule("TL108", "missing-warmup", Category.SUSPICIOUS, since="0.1")
+@rule("TL108", "missing-warmup", Category.SUSPICIOUS, since="0.1", triggers=("Adam", "Lamb", "Lion"))
 def check(module: Module) -> Findings:
-    yield from ()
+    if _WARMUP.search(module.text):
+        return
+    reported: set[int] = set()
+    for trace in module.traces:
+        for event in trace.of("optimizer"):
+            optimizer = event.value
+            if id(event.node) in reported or optimizer.name not in roles.ADAM_FAMILY.difference(_WARM_BY_THEMSELVES):
+                continue
+            rate, attention = starting_rate(optimizer), _trained(optimizer)
+            if rate is None or attention is None or not event.is_direct:
+                continue
+            severity = _severity(attention, rate)
+            steps = _steps(module, optimizer)
+            if severity is None or not steps or _WARMUP.search(event.frame.source.text):
+                continue
+            schedules = schedules_over(optimizer, module)
+            if schedules is None or not all(_starts_at_the_top(s) for s in schedules):
+                continue
+            reported.add(id(event.node))
+            norm = "post-norm " if attention.post_norm else ""
+            kind = "pretrained " if attention.pretrained else depth_of(attention) + norm
+            yield finding(
+                event,
+                f"a {kind}transformer gets its full learning rate of {rate:g} from the first step",
+                see=[(schedule, "this schedule starts at the full rate") for schedule in schedules if schedule.node],
+                fix=None if schedules else _warm(module, event, steps),
+                severity=severity,
+            )
+
+
+def _trained(optimizer: Value) -> Attention | None:
+    given = optimizer.node.args[0] if isinstance(optimizer.node, ast.Call) and optimizer.node.args else None
+    if given is None or "requires_grad" in ast.unparse(given):
+        return None
+    for model in trained_by(optimizer) or ():
+        found = None if is_adapter(model) else attention_in(model)
+        if found is not None:
+            return found
+    return None
+
+
+def _severity(attention: Attention, rate: float) -> Severity | None:
+    """How much the missing warm-up matters; `None` where nothing was measured to be lost."""
+    if attention.pretrained:
+        return Severity.INFO if rate >= 1e-4 else None
+    depth = attention.depth
+    if depth is not None and depth < 6:
+        return None
+    if attention.post_norm and depth is not None and depth >= 8 and rate >= 1e-3:
+        return Severity.WARNING
+    if attention.post_norm is False and (depth is None or depth < 12):
+        return None
+    return Severity.INFO if rate >= 3e-4 else None
+
+
+def _steps(module: Module, optimizer: Value) -> list[Event]:
+    """The steps of an optimizer inside loops."""
+    return [
+        event
+        for trace in module.traces
+        for event in trace.of("step")
+        if event.loops and event.subject is not None and any(o.node is optimizer.node for o in event.subject.options)
+    ]
+
+
+def _starts_at_the_top(schedule: Value) -> bool:
+    if schedule.name in roles.SCHEDULER_FACTORIES:
+        position = roles.SCHEDULER_FACTORIES[schedule.name].horizon.get("num_warmup_steps")
+        steps = schedule.argument(position, "num_warmup_steps")
+        return steps is not None and steps.kind == "const" and steps.const == 0
+    return schedule.name in _STARTS_AT_THE_TOP
+
+
+def _warm(module: Module, event: Event, steps: list[Event]) -> Fix | None:
+    made = module.statement(event.node)
+    if not event.is_local or not isinstance(made, ast.Assign) or not isinstance(made.targets[0], ast.Name):
+        return None
+    function = module.function(made)
+    here = {id(s.node): module.statement(s.node) for s in steps if s.is_local and module.function(s.node) is function}
+    step = next(iter(here.values()), None)
+    if len(here) != 1 or not isinstance(step, ast.Expr) or not isinstance(event.node, ast.Call):
+        return None
+    callee, verbs = event.node.func, list[Verb]()
+    owner = f"{ast.unparse(callee.value)}.lr_scheduler." if isinstance(callee, ast.Attribute) else ""
+    if not owner:
+        verbs.append(ensure_import("torch.optim.lr_scheduler", name="LinearLR"))
+    name = made.targets[0].id
+    code = f"warmup = {owner}LinearLR({name}, start_factor=0.01, total_iters=500)"
+    verbs += [insert_after(made, code), insert_after(step, "warmup.step()")]
+    return Fix.unsafe("Raise the learning rate from 1 % to its full value over the first 500 steps", *verbs)
 
 
 def evidence() -> Evidence:

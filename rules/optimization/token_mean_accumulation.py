@@ -72,12 +72,55 @@ Losses that a model computes by itself (`outputs.loss`), and targets that carry 
 - https://github.com/huggingface/transformers/issues/34191
 """
 
-from torchlint.api import Category, Evidence, Findings, Measured, Module, rule
+from torchlint.api import (
+    Accumulation,
+    Category,
+    Evidence,
+    Findings,
+    Measured,
+    Module,
+    Value,
+    accumulations,
+    finding,
+    reduced,
+    rule,
+)
+
+_FLATTENS = (".view", ".reshape", ".flatten", ".transpose", ".permute", "torch.flatten", "torch.reshape")
 
 
-@rule("TL113", "token-mean-accumulation", Category.SUSPICIOUS, since="0.1")
+@rule("TL113", "token-mean-accumulation", Category.SUSPICIOUS, since="0.1", triggers=("ignore_index",))
 def check(module: Module) -> Findings:
-    yield from ()
+    for trace in module.traces:
+        for found in accumulations(trace):
+            loss = _token_mean(found)
+            if loss is None or not found.backward.is_direct:
+                continue
+            place = loss if loss.frame is not None and loss.frame.source is module.source else found.backward
+            yield finding(
+                place,
+                "each micro-batch counts the same, so a token counts for more where its micro-batch has few of them",
+                see=[(found.step, "the step uses the sum of the micro-batches")],
+            )
+
+
+def _token_mean(found: Accumulation) -> Value | None:
+    """The mean over the tokens of one micro-batch that is divided by the number of micro-batches, if there is one."""
+    quotient = found.backward.subject
+    if quotient is None or quotient.kind != "binary" or quotient.name != "Div":
+        return None
+    mean, divisor = quotient.items
+    if divisor.key != found.count.key:
+        return None
+    loss = reduced(mean)
+    if loss is None or loss.kind != "mean":
+        return None
+    holder = loss.loss.base if loss.loss.kind == "apply" else loss.loss
+    ignored = holder.argument(None, "ignore_index") if holder is not None else None
+    logits, targets = loss.loss.argument(0, "input"), loss.loss.argument(1, "target")
+    if ignored is None or logits is None or targets is None:
+        return None
+    return loss.loss if any(side.name in _FLATTENS for side in (logits, targets)) else None
 
 
 def evidence() -> Evidence:

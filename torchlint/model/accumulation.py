@@ -1,0 +1,91 @@
+"""Gradient accumulation: several backward passes, each on new data, to one step."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from torchlint.model.steps import gradients_by_hand, managed, parts
+from torchlint.model.trace import Event, Guard, Loop, Trace
+from torchlint.model.values import Value
+
+__all__ = ["Accumulation", "accumulations"]
+
+
+class Accumulation(NamedTuple):
+    """A backward pass that is repeated on new data before a step.
+
+    `count` is how often (a value, and the expression as written): `k` in `if (i + 1) % k == 0: optimizer.step()`, or
+    the length of the loop around the backward pass.
+    """
+
+    backward: Event
+    step: Event
+    loop: Loop
+    count: Value
+    count_node: ast.expr
+
+
+def accumulations(trace: Trace) -> Iterator[Accumulation]:
+    """The certain accumulations of a trace: no clearing between the backward passes, no gradient touched by hand."""
+    for backward in trace.of("backward"):
+        loop = backward.loop
+        if loop is None or managed(backward) is not False:
+            continue
+        inside = trace.inside(loop, "step")
+        found = _periodic(trace, backward, loop, inside) if inside else _inner_loop(trace, backward, loop)
+        if found is not None and not gradients_by_hand(trace, _outermost(loop)):
+            yield found
+
+
+def _outermost(loop: Loop) -> Loop:
+    return loop if loop.outer is None else _outermost(loop.outer)
+
+
+def _periodic(trace: Trace, backward: Event, loop: Loop, steps: list[Event]) -> Accumulation | None:
+    """`loss.backward()` in every iteration, `optimizer.step()` in every k-th."""
+    guards = [_own_period(step, backward) for step in steps]
+    guard = guards[0]
+    if guard is None or None in guards:
+        return None
+    if any(_own_period(clear, backward) is None for clear in trace.inside(loop, "zero_grad")):
+        return None
+    ends = ("step", "zero_grad")
+    if trace.path(backward, lambda e: e is backward, lambda e: e.kind in ends, within=loop) is None:
+        return None
+    period = next((n for n in ast.walk(guard.test) if isinstance(n, ast.BinOp) and isinstance(n.op, ast.Mod)), None)
+    if period is None or guard.outcome is False:
+        return None
+    return Accumulation(backward, steps[0], loop, guard.frame.value(period.right), period.right)
+
+
+def _own_period(event: Event, backward: Event) -> Guard | None:
+    """The periodic test that an event stands under and the backward pass does not."""
+    shared = {id(guard) for guard in backward.guards}
+    return next((g for g in event.guards if g.is_periodic and id(g) not in shared), None)
+
+
+def _inner_loop(trace: Trace, backward: Event, loop: Loop) -> Accumulation | None:
+    """`for _ in range(k): x, y = next(batches); ...; loss.backward()`, and a step behind the loop."""
+    node = loop.node
+    if isinstance(node, ast.While) or trace.inside(loop, "zero_grad"):
+        return None
+    iterable = loop.frame.value(node.iter)
+    if iterable.name != "range" or len(iterable.arguments) != 1 or not isinstance(node.iter, ast.Call):
+        return None
+    if backward.subject is None or not any(_is_next(part, loop) for part in parts(backward.subject)):
+        return None
+    step = trace.path(backward, lambda e: e.kind == "step", lambda e: e.kind == "zero_grad")
+    if step is None or loop in step.loops:
+        return None
+    return Accumulation(backward, step, loop, iterable.arguments[0], node.iter.args[0])
+
+
+def _is_next(value: Value, loop: Loop) -> bool:
+    """Whether a value is the next batch of an iterator, fetched inside the loop."""
+    node = value.node
+    if value.kind != "call" or value.name != "next" or node is None or value.frame is None:
+        return False
+    inside = loop.node.lineno <= getattr(node, "lineno", 0) <= (loop.node.end_lineno or 0)
+    return inside and value.frame.source is loop.frame.source
