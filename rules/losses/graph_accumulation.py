@@ -169,7 +169,7 @@ from torchlint.api import (
 def check(module: Module) -> Findings:
     for trace in module.traces:
         for event in trace.of("backward"):
-            if event.argument(None, "retain_graph") is not None or event.argument(None, "create_graph") is not None:
+            if not _uses_up(event):
                 continue
             for loop in event.loops:
                 if loop.frame.source is not module.source:
@@ -181,6 +181,14 @@ def check(module: Module) -> Findings:
                         see=[(event, "its graph is used up here")],
                         fix=Fix.safe("Keep the number without its graph", wrap(kept, "{}.detach()")),
                     )
+
+
+def _uses_up(event: Event) -> bool:
+    """Whether the backward pass starts at a scalar and frees the graph, as that of a loss does."""
+    node = event.node
+    if not isinstance(node, ast.Call) or node.keywords or not isinstance(node.func, ast.Attribute):
+        return False
+    return node.func.attr in ("backward", "manual_backward") and len(node.args) == (0 if event.manager is None else 1)
 
 
 def _kept(module: Module, event: Event, loop: Loop) -> Iterator[tuple[str, ast.expr]]:

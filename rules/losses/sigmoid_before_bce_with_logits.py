@@ -197,10 +197,10 @@ def check(module: Module) -> Findings:
 
 
 def _inline(loss: LossCall, squash: Value) -> Fix | None:
-    operand = operand_node(squash)
-    if operand is None or loss.input_node is not squash.node:
+    node, operand = loss.input_node, operand_node(squash)
+    if node is None or operand is None or node is not squash.node:
         return None
-    return Fix.unsafe("Pass the logits, which changes the loss and its gradients", unwrap(loss.input_node, operand))
+    return Fix.unsafe("Pass the logits, which changes the loss and its gradients", unwrap(node, operand))
 
 
 def evidence() -> Evidence:

@@ -234,10 +234,10 @@ def check(module: Module) -> Findings:
 
 
 def _inline(loss: LossCall, softmax: Value) -> Fix | None:
-    operand = operand_node(softmax)
-    if operand is None or loss.input_node is not softmax.node:
+    node, operand = loss.input_node, operand_node(softmax)
+    if node is None or operand is None or node is not softmax.node:
         return None
-    return Fix.unsafe("Pass the logits, which changes the loss and its gradients", unwrap(loss.input_node, operand))
+    return Fix.unsafe("Pass the logits, which changes the loss and its gradients", unwrap(node, operand))
 
 
 def evidence() -> Evidence:

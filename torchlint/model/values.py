@@ -882,10 +882,10 @@ _TRANSPARENT_DECORATORS = frozenset(
 
 
 def _forward(value: Value) -> Value:
-    callee = value.base
-    if callee is None or value.frame is None or not isinstance(value.node, ast.Call):
+    if value.base is None or value.frame is None or not isinstance(value.node, ast.Call):
         return UNKNOWN
-    if callee.target is not None:
+    callee = unwrapped(value.base)
+    if callee.target is not None and callee.kind == "instance":
         forward = value_class(callee).method("forward")
         if forward is None:
             return UNKNOWN
