@@ -167,7 +167,7 @@ def _closing(line: str, quote: str, start: int) -> int:
 def _parsed(lines: list[str], first: int, indent: str) -> list[ast.stmt] | None:
     """The statements of some lines by themselves, at their true positions, or `None`."""
     text = "\n".join(lines)
-    tree, _ = _attempt(f"if 1:\n{text}\n" if indent else text)
+    tree, _ = _attempt(f"if 1:\n{text}\n" if indent else f"{text}\n")
     if tree is None:
         return None
     if not indent:
