@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 _PROPERTIES = ("property", "cached_property")
 _MOST_STORES = 12
+_MOST_LOOKED_AT = 20  # attributes of one class that depend on one another, on one way
 
 
 class ClassModel:
@@ -117,7 +118,7 @@ class ClassModel:
         A `None` that is only a placeholder for what another method stores is left out.
         """
         key = (name, instance.key)
-        if key in self._looking:
+        if key in self._looking or len(self._looking) > _MOST_LOOKED_AT:
             return UNKNOWN
         self._looking.add(key)
         try:
