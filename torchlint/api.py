@@ -45,7 +45,7 @@ from torchlint.model.members import (
     plain_containers,
 )
 from torchlint.model.modes import *  # noqa: F403
-from torchlint.model.offsets import Alignment, Stretch, alignment, is_causal_model, stretch_of, token_losses
+from torchlint.model.offsets import Alignment, Stretch, alignment, is_causal_model, paired_at, stretch_of, token_losses
 from torchlint.model.placement import (
     CONSTANT_FACTORIES,
     FROM_HOST,
@@ -162,6 +162,7 @@ __all__ = [
     "operand_node",
     "operands",
     "operations",
+    "paired_at",
     "parameters_of",
     "plain_containers",
     "range_of",

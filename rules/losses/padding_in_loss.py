@@ -92,14 +92,20 @@ def train(model, dataset, epochs):
 A Hugging Face model masks padding in the attention, not in the labels.
 
 ```py bad
+import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 
-def loss_of(texts: list[str]):
+def fine_tune(loader) -> None:
     tokenizer = AutoTokenizer.from_pretrained("gpt2", pad_token="<pad>")
-    model = AutoModelForCausalLM.from_pretrained("gpt2")
-    batch = tokenizer(texts, padding=True, return_tensors="pt")
-    return model(**batch, labels=batch["input_ids"]).loss  # TL213
+    model = AutoModelForCausalLM.from_pretrained("gpt2").train()
+    optimizer = torch.optim.AdamW(model.parameters(), lr=2e-5)
+    for texts in loader:
+        batch = tokenizer(texts, padding=True, return_tensors="pt")
+        optimizer.zero_grad()
+        loss = model(**batch, labels=batch["input_ids"]).loss  # TL213
+        loss.backward()
+        optimizer.step()
 ```
 
 ```py good
@@ -184,12 +190,126 @@ The loss becomes the mean over real tokens: its value and its gradient change.
 - https://huggingface.co/docs/transformers/main/en/glossary#labels
 """
 
-from torchlint.api import Category, Evidence, Findings, Measured, Module, rule
+import ast
+
+from torchlint.api import (
+    Category,
+    Event,
+    Evidence,
+    Finding,
+    Findings,
+    Fix,
+    LossCall,
+    Measured,
+    Module,
+    Value,
+    alignment,
+    finding,
+    is_causal_model,
+    loss_call,
+    rule,
+    set_keyword,
+    stretch_of,
+    unwrapped,
+)
+
+_TOKEN_LOSSES = ("torch.nn.CrossEntropyLoss", "torch.nn.NLLLoss")
+_SEQUENCE_MODELS = ("ForCausalLM", "LMHeadModel", "ForConditionalGeneration", "ForSeq2SeqLM", "ForTokenClassification")
 
 
-@rule("TL213", "padding-in-loss", Category.SUSPICIOUS, since="0.1")
+@rule("TL213", "padding-in-loss", Category.SUSPICIOUS, since="0.1", triggers=("pad",))
 def check(module: Module) -> Findings:
-    yield from ()
+    reported: set[int] = set()
+    for trace in module.traces:
+        for event in trace.of("loss", "forward"):
+            if id(event.node) in reported or not event.is_direct:
+                continue
+            found = _token_loss(event) if event.kind == "loss" else _own_loss(event)
+            if found is not None:
+                reported.add(id(event.node))
+                yield found
+
+
+def _token_loss(event: Event) -> Finding | None:
+    loss = loss_call(event)
+    if loss is None or loss.kind not in _TOKEN_LOSSES or loss.reduction not in ("mean", "sum"):
+        return None
+    holder = loss.made if loss.made is not None else event.value
+    if not isinstance(holder.node, ast.Call) or len(holder.node.args) > (0 if loss.made is not None else 2):
+        return None
+    if any(holder.argument(None, name) is not None for name in ("ignore_index", "weight")):
+        return None
+    pad, why = _padding_symbol(loss)
+    if pad is None or why is None or pad == -100:
+        return None
+    return finding(
+        event,
+        f"targets padded with {pad} count in `{loss.callee}`, which has no `ignore_index`",
+        see=[(why, "the padding symbol is set here")] if why.node is not None else [],
+        fix=_ignore(event, holder, pad),
+    )
+
+
+def _padding_symbol(loss: LossCall) -> tuple[int | None, Value | None]:
+    """The symbol that the targets are padded with, and what says so."""
+    targets = stretch_of(loss.target)
+    if targets is None:
+        return None, None
+    if targets.base.call_of("torch.nn.utils.rnn.pad_sequence"):
+        symbol = targets.base.argument(2, "padding_value")
+        return (0 if symbol is None else _integer(symbol)), targets.base
+    aligned = alignment(loss.event.value)
+    if aligned is None or not aligned.same_sequence or aligned.embedding is None:
+        return None, None
+    symbol = aligned.embedding.argument(2, "padding_idx")
+    return (None if symbol is None else _integer(symbol)), aligned.embedding
+
+
+def _integer(value: Value) -> int | None:
+    number = value.const if value.kind == "const" else None
+    return int(number) if isinstance(number, int | float) and number == int(number) else None
+
+
+def _own_loss(event: Event) -> Finding | None:
+    """A model of Hugging Face that is given padded token numbers as labels."""
+    model, labels = unwrapped(event.subject) if event.subject is not None else None, event.argument(None, "labels")
+    if model is None or labels is None:
+        return None
+    name = model.name.rpartition(".")[0] if model.kind == "call" else model.name
+    if not is_causal_model(model) and not (name.startswith("transformers.") and name.endswith(_SEQUENCE_MODELS)):
+        return None
+    found = stretch_of(labels)
+    encoded = found.base.base if found is not None else None
+    if encoded is None or not _is_input_ids(found.base if found is not None else encoded):
+        return None
+    tokenizer, padding = encoded.base, encoded.argument(None, "padding")
+    if encoded.kind != "call" or tokenizer is None or not _is_tokenizer(tokenizer) or padding is None:
+        return None
+    if padding.kind != "const" or padding.const not in (True, "longest", "max_length"):
+        return None
+    return finding(
+        event,
+        f"`labels` holds the padding of `{event.text}`'s input, and only -100 is left out of the loss",
+        see=[(encoded, "the tokens are padded here")],
+    )
+
+
+def _is_input_ids(value: Value) -> bool:
+    if value.kind == "attribute":
+        return value.name == "input_ids"
+    return value.kind == "item" and value.items[0].kind == "const" and value.items[0].const == "input_ids"
+
+
+def _is_tokenizer(value: Value) -> bool:
+    return value.kind == "call" and value.name.startswith("transformers.") and "Tokenizer" in value.name
+
+
+def _ignore(event: Event, holder: Value, pad: int) -> Fix | None:
+    if not event.is_local or holder.frame is None or holder.frame.source is not event.frame.source:
+        return None
+    assert isinstance(holder.node, ast.Call)
+    title = f"Leave targets equal to {pad} out of the loss, which changes its value and its gradient"
+    return Fix.unsafe(title, set_keyword(holder.node, "ignore_index", str(pad)))
 
 
 def evidence() -> Evidence:

@@ -182,11 +182,11 @@ def check(module: Module) -> Findings:
     for trace in module.traces:
         for found in accumulations(trace):
             loss = found.backward.subject
-            if loss is None or not _is_mean(loss) or (found.count.kind == "const" and found.count.const == 1):
+            if loss is None or not _is_mean(loss) or (found.times.kind == "const" and found.times.const == 1):
                 continue
             if _rate_depends_on(found) or not found.backward.is_direct:
                 continue
-            count, name = ast.unparse(found.count_node), ast.unparse(_operand(found))
+            count, name = ast.unparse(found.times_node), ast.unparse(_operand(found))
             yield finding(
                 found.backward,
                 f"`{name}` is a mean and is not divided by `{count}`: the gradient adds up to that many times its size",
@@ -217,9 +217,9 @@ def _rate_depends_on(found: Accumulation) -> bool:
     """Whether the learning rate is made from the number of micro-batches, which may divide for it."""
     optimizer = optimizer_of(found.step)
     rate = optimizer.argument(1, "lr") if optimizer is not None else None
-    if rate is None or found.count.kind == "const":
+    if rate is None or found.times.kind == "const":
         return False
-    return any(part.key == found.count.key for part in parts(rate))
+    return any(part.key == found.times.key for part in parts(rate))
 
 
 def _scale_free(trace: Trace, found: Accumulation) -> bool:
@@ -232,7 +232,7 @@ def _divide(found: Accumulation, count: str) -> Fix | None:
     manager = found.backward.manager
     if manager is not None and is_scaler(manager) is not True:
         return None
-    divisor = count if isinstance(found.count_node, ast.Name | ast.Attribute | ast.Constant) else f"({count})"
+    divisor = count if isinstance(found.times_node, ast.Name | ast.Attribute | ast.Constant) else f"({count})"
     template = f"{{}} / {divisor}" if manager is not None else f"({{}} / {divisor})"
     return Fix.unsafe(
         f"Divide the loss by `{count}`, which makes the gradient that many times smaller",
@@ -254,7 +254,7 @@ def evidence() -> Evidence:
     def run(kind: type[torch.optim.Optimizer], lr: float, divisor: int) -> tuple[float, float]:
         torch.manual_seed(0)
         model = nn.Sequential(nn.Linear(20, 64), nn.ReLU(), nn.Linear(64, 5))
-        optimizer = kind(model.parameters(), lr=lr)  # type: ignore[call-arg]
+        optimizer = kind(model.parameters(), lr=lr)
         first = 0.0
         for step in range(40):
             optimizer.zero_grad()

@@ -198,7 +198,7 @@ def evidence() -> Evidence:
     def losses(kind: type[torch.optim.Optimizer], lr: float) -> list[float]:
         torch.manual_seed(0)
         model = nn.Sequential(nn.Linear(20, 64), nn.ReLU(), nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 5))
-        optimizer = kind(model.parameters(), lr=lr)  # type: ignore[call-arg]
+        optimizer = kind(model.parameters(), lr=lr)
         curve = []
         for step in range(100):
             rows = slice(step * 64 % 512, step * 64 % 512 + 64)

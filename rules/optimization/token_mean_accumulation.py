@@ -110,7 +110,7 @@ def _token_mean(found: Accumulation) -> Value | None:
     if quotient is None or quotient.kind != "binary" or quotient.name != "Div":
         return None
     mean, divisor = quotient.items
-    if divisor.key != found.count.key:
+    if divisor.key != found.times.key:
         return None
     loss = reduced(mean)
     if loss is None or loss.kind != "mean":

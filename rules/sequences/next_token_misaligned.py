@@ -141,6 +141,7 @@ from torchlint.api import (
     Value,
     alignment,
     finding,
+    paired_at,
     rule,
     token_losses,
 )
@@ -152,15 +153,20 @@ def check(module: Module) -> Findings:
     for trace in module.traces:
         for event, loss, found in _token_losses(trace):
             offset = found.offset
-            if id(event.node) in reported or not found.same_sequence or offset is None or offset == 1:
+            if not found.same_sequence or offset is None or offset == 1:
                 continue
             if offset == 0 and not found.logits_cut:  # the rule about targets that equal the inputs
                 continue
             if offset > 1 and (_shifts_by_itself(loss) or _has_nearer(trace, found)):
                 continue
-            reported.add(id(event.node))
-            see = [] if event.node is loss.node else [(loss, "the tokens are scored here")]
-            yield finding(event, f"`{_callee(event)}` scores each output against {_target(offset)}", see=see)
+            node, frame = paired_at(event, loss)
+            if id(node) in reported:
+                continue
+            reported.add(id(node))
+            see = [] if node is loss.node else [(loss, "the tokens are scored here")]
+            callee = ast.unparse(node.func) if isinstance(node, ast.Call) else event.text
+            place = module.place(node, frame)
+            yield finding(place, f"`{callee}` scores each output against {_target(offset)}", see=see)
 
 
 def _token_losses(trace: Trace) -> list[tuple[Event, Value, Alignment]]:
@@ -171,10 +177,6 @@ def _token_losses(trace: Trace) -> list[tuple[Event, Value, Alignment]]:
             if aligned is not None:
                 found.append((event, loss, aligned))
     return found
-
-
-def _callee(event: Event) -> str:
-    return ast.unparse(event.node.func) if isinstance(event.node, ast.Call) else event.text
 
 
 def _target(offset: int) -> str:

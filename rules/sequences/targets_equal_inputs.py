@@ -186,6 +186,7 @@ from torchlint.api import (
     Verb,
     alignment,
     finding,
+    paired_at,
     rename_attribute,
     rule,
     token_losses,
@@ -202,20 +203,18 @@ def check(module: Module) -> Findings:
                 found = alignment(loss)
                 if found is None or not found.same_sequence or found.offset != 0 or found.logits_cut:
                     continue
-                if id(event.node) in reported:
+                node, frame = paired_at(event, loss)
+                if id(node) in reported:
                     continue
-                reported.add(id(event.node))
-                here = event.node is loss.node
+                reported.add(id(node))
+                here = event.is_local and node is loss.node
+                callee = ast.unparse(node.func) if isinstance(node, ast.Call) else event.text
                 yield finding(
-                    event,
-                    f"`{_callee(event)}` scores each output against the token that it has just read",
-                    see=[] if here else [(loss, "the tokens are scored here")],
+                    module.place(node, frame),
+                    f"`{callee}` scores each output against the token that it has just read",
+                    see=[] if node is loss.node else [(loss, "the tokens are scored here")],
                     fix=_shift(event) if here and found.targets.axis is None else None,
                 )
-
-
-def _callee(event: Event) -> str:
-    return ast.unparse(event.node.func) if isinstance(event.node, ast.Call) else event.text
 
 
 def _shift(event: Event) -> Fix | None:

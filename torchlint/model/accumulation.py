@@ -16,15 +16,15 @@ __all__ = ["Accumulation", "accumulations"]
 class Accumulation(NamedTuple):
     """A backward pass that is repeated on new data before a step.
 
-    `count` is how often (a value, and the expression as written): `k` in `if (i + 1) % k == 0: optimizer.step()`, or
+    `times` is how often (a value, and the expression as written): `k` in `if (i + 1) % k == 0: optimizer.step()`, or
     the length of the loop around the backward pass.
     """
 
     backward: Event
     step: Event
     loop: Loop
-    count: Value
-    count_node: ast.expr
+    times: Value
+    times_node: ast.expr
 
 
 def accumulations(trace: Trace) -> Iterator[Accumulation]:

@@ -12,7 +12,9 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from torchlint.model.syntax import Function
-from torchlint.model.values import UNKNOWN, Value, union, unwrapped, value_class
+from torchlint.model.trace import Event
+from torchlint.model.values import UNKNOWN, Frame, Value, union, unwrapped, value_class
+from torchlint.torch_api import roles
 
 _DEEPEST = 80
 
@@ -80,12 +82,14 @@ class Stretch(NamedTuple):
 class Alignment(NamedTuple):
     """A token loss: the tokens whose output is scored, and the tokens that it is scored against.
 
-    `logits_cut` says whether the output was cut after the model.
+    `logits_cut` says whether the output was cut after the model; `embedding` is the layer that read the tokens, if it
+    is one of torch.
     """
 
     tokens: Stretch
     targets: Stretch
     logits_cut: bool
+    embedding: Value | None
 
     @property
     def offset(self) -> int | None:
@@ -109,8 +113,18 @@ def alignment(loss: Value) -> Alignment | None:
     aim = stretch_of(targets)
     if aim is None:
         return None
-    source = _Way().tokens(logits)
-    return None if source is None else Alignment(source, aim, _cut_outside(logits))
+    way = _Way()
+    source = way.tokens(logits)
+    return None if source is None else Alignment(source, aim, _cut_outside(logits), way.embedding)
+
+
+def paired_at(event: Event, loss: Value) -> tuple[ast.AST, Frame]:
+    """Where the two sides of a loss are put together: at the loss itself, or at the call that passes both to it."""
+    node, frame = event.node, event.frame
+    if event.kind == "forward" or frame.parent is None or frame.call is None or loss.node is None:
+        return node, frame
+    alone = alignment(frame.project.frame(frame.source, frame.function).value(loss.node))
+    return (node, frame) if alone is not None and alone.same_sequence else (frame.call, frame.parent)
 
 
 def stretch_of(value: Value) -> Stretch | None:
@@ -195,7 +209,9 @@ def _shifted(cut: Stretch, start: Value, axis: int) -> Stretch | None:
     symbols: dict[tuple[object, ...], int] = dict(moved.symbols)
     for key, factor in amount[1].items():
         symbols[key] = symbols.get(key, 0) + factor
-    return moved._replace(symbols=tuple(sorted(((k, f) for k, f in symbols.items() if f), key=lambda item: hash(item[0]))))
+    return moved._replace(
+        symbols=tuple(sorted(((k, f) for k, f in symbols.items() if f), key=lambda item: hash(item[0])))
+    )
 
 
 def _stretch(value: Value, rank: int, depth: int, *, sliced: bool = False) -> Stretch | None:
@@ -214,6 +230,9 @@ def _stretch(value: Value, rank: int, depth: int, *, sliced: bool = False) -> St
         row = _stretch(rows.items[0], rank - 1, depth + 1)
         return row if row is None or row.axis is None else row._replace(axis=row.axis + 1)
     if value.kind == "item" and value.base is not None:
+        collated = _collated(value)
+        if collated is not None:
+            return _stretch(collated, rank, depth + 1)
         behind = behind_loader(value)
         if behind is not None:
             row = _stretch(behind, rank - 1, depth + 1)
@@ -258,6 +277,19 @@ def behind_loader(value: Value) -> Value | None:
         return None
     frame = model.frame(method, dataset)
     return frame._item_of(union([frame.value(r) for r in method.returns]), value.items[0], None)
+
+
+def _collated(value: Value) -> Value | None:
+    """For an item of a batch: what the loader's `collate_fn`, a function of the project, gives at that place."""
+    batch = value.base
+    if batch is None or batch.kind != "element" or batch.base is None or batch.base.name != roles.LOADER:
+        return None
+    collate = batch.base.argument(None, "collate_fn")
+    if collate is None or collate.kind != "function" or not collate.target.returns or batch.base.frame is None:
+        return None
+    function = collate.target
+    frame = batch.base.frame.project.frame(function.source, function)
+    return frame._item_of(union([frame.value(r) for r in function.returns]), value.items[0], None)
 
 
 def _changed(value: Value) -> bool:
@@ -307,10 +339,11 @@ def _cut_outside(logits: Value) -> bool:
 class _Way:
     """The way back from an output to the tokens that it was made of; answers are kept, because residual sums branch."""
 
-    __slots__ = ("known",)
+    __slots__ = ("embedding", "known")
 
     def __init__(self) -> None:
         self.known: dict[tuple[int, bool], Stretch | None] = {}
+        self.embedding: Value | None = None
 
     def tokens(self, value: Value, depth: int = 0, *, sliced: bool = False) -> Stretch | None:
         """The tokens that come out at the same positions of `value`, through at least one embedding."""
@@ -366,7 +399,9 @@ class _Way:
         if layer.kind == "instance" and layer.target is None:
             first = value.items[0] if value.items else value.argument(0, "input") or UNKNOWN
             if layer.name == "torch.nn.Embedding":
-                return _words(first)
+                read = _words(first)
+                self.embedding = layer if read is not None else self.embedding
+                return read
             if layer.name in _RECURRENT and _reads_forwards(layer):
                 return self.tokens(first, depth, sliced=sliced)
             if layer.name in _KEEPS_POSITIONS:
@@ -484,6 +519,7 @@ __all__ = [
     "alignment",
     "behind_loader",
     "is_causal_model",
+    "paired_at",
     "stretch_of",
     "token_losses",
 ]
