@@ -190,6 +190,9 @@ def _scaled_step(trace: Trace, backward: Event, clip: Event, scaler: Value) -> E
     if limit is not None and any(part.name == ".get_scale" for part in parts(limit)):
         return None
 
+    if any(backward.index < event.index < clip.index for event in trace.of("unscale")):
+        return None
+
     def blocks(event: Event) -> bool:
         return on_the_way_to_step(event) or may_touch(event, (scaler,))
 
