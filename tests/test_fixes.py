@@ -363,9 +363,21 @@ TABLE: list[tuple[str, str, Steps, str | None]] = [
     ("wrap a starred argument is refused", "f(*a)\n", lambda n: verbs.wrap(n.expression("*a"), "g({})"), None),
     ("wrap behind non-ASCII", "é = ü + a\n", lambda n: verbs.wrap(n.expression("a"), "f({})"), "é = ü + f(a)\n"),
     (
-        "inside an f-string is refused",
-        'x = f"{a.b}"\n',
-        lambda n: verbs.wrap(ast.Name("a", lineno=1, col_offset=7, end_lineno=1, end_col_offset=8), "g({})"),
+        "inside an f-string",
+        'print(f"{a / len(b):.3f} {c!r}")\n',
+        lambda n: verbs.replace(n.expression("b"), "b.d"),
+        'print(f"{a / len(b.d):.3f} {c!r}")\n',
+    ),
+    (
+        "quotes that end an f-string are refused before Python 3.12",
+        "x = f'{a}'\n",
+        lambda n: verbs.wrap(n.expression("a"), "{}['b']"),
+        None if sys.version_info < (3, 12) else "x = f'{a['b']}'\n",
+    ),
+    (
+        "an f-string that shows its code is refused",
+        "x = f'{a=}'\n",
+        lambda n: verbs.wrap(n.expression("a"), "g({})"),
         None,
     ),
     (

@@ -57,7 +57,9 @@ def run(arguments: argparse.Namespace) -> int:
         for trouble in judged(project.root, arguments.rule, counts):
             print(f"{project.name}/{trouble}", flush=True)
             broken += 1
-    for code, safety in sorted({key[:2] for key in counts}):
+    refused = sorted(key[:2] for key in counts if key[2] == "refused")
+    print(*(f"{code} {where}: cannot be made here" for code, where in refused), sep="\n")
+    for code, safety in sorted({key[:2] for key in counts if key[2] == "offered"}):
         offered, made = counts[code, safety, "offered"], counts[code, safety, "made"]
         print(f"{code}  {safety:<7}{made:>6} made of {offered} offered")
     print(f"{broken} fixes broke a promise")
@@ -94,6 +96,7 @@ def _in_file(
             counts[finding.code, fix.safety.value, "offered"] += 1
             new = _applied(text, fix)
             if new is None:
+                counts[finding.code, f"{Path(path).name}:{finding.place.span.line}", "refused"] += 1
                 continue
             counts[finding.code, fix.safety.value, "made"] += 1
             made.append(finding)

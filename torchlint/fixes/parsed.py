@@ -106,10 +106,9 @@ class Parsed:
                     if not isinstance(child, ast.AST) or isinstance(child, ast.expr_context):
                         continue
                     self.parents[child] = (node, field, index if isinstance(value, list) else None)
-                    if hasattr(child, "lineno"):
+                    if hasattr(child, "lineno") and _has_own_span(node, field):
                         self._nodes.setdefault(Span.of(child), []).append(child)
-                    if not isinstance(child, ast.JoinedStr):  # positions inside are wrong before Python 3.12
-                        stack.append(child)
+                    stack.append(child)
 
     def _blocks_around(self, statement: ast.stmt | None) -> Iterator[ast.AST]:
         current: ast.AST | None = statement
@@ -182,6 +181,11 @@ def is_elif(parsed: Parsed, statement: ast.stmt) -> bool:
         return False
     start = parsed.start(statement)
     return parsed.text.startswith("elif", start)
+
+
+def _has_own_span(parent: ast.AST, field: str) -> bool:
+    """Whether the children in this field lie where they say; pieces of an f-string may have the span of the whole."""
+    return not isinstance(parent, ast.JoinedStr) and not (isinstance(parent, ast.FormattedValue) and field != "value")
 
 
 def _newline_of(line: str) -> str:
