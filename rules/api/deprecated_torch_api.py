@@ -195,7 +195,7 @@ random state behave inside the checkpoint.
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from torchlint.api import (
     Call,
@@ -233,17 +233,17 @@ Entry = torch_api.Deprecated
 Fixes = Fix | None
 
 LOSSES = (*roles.CRITERIA, *roles.LOSS_FUNCTIONS)
-VALUES = ("autocast", "GradScaler", "reduce_op", "torch.has_", "th.has_")  # names that are used without a call
+VALUES = ("cuda.amp", "cpu.amp", "torch.has_", "th.has_")  # names that are used without a call
 
 
 @rule("TL902", "deprecated-torch-api", Category.SUSPICIOUS, since="0.1", options={"documented": False})
 def check(module: Module) -> Findings:
     statuses = ("deprecated", "documented") if module.option("documented") else ("deprecated",)
-    table = {name: entry for name, entry in torch_api.with_status(*statuses).items() if _concerns(module, entry)}
+    table = torch_api.with_status(*statuses)
     told: set[str] = set()
-    for use in uses(module, table, uncalled=VALUES):
+    for use in uses(module, table, uncalled=VALUES, owners=("reduce_op.",)):
         entry = table[use.name]
-        if guarded(module, use.node) or (not entry.edit and use.name in told):
+        if not _concerns(module, entry) or guarded(module, use.node) or (not entry.edit and use.name in told):
             continue
         told.add(use.name)
         yield _finding(module, use.node, f"`{module.code(use.node)}` is", entry, _symbol_fix(module, use, entry))
@@ -260,48 +260,51 @@ def _concerns(module: Module, entry: Entry) -> bool:
     )
 
 
-def _methods(module: Module, table: dict[str, Entry]) -> Iterator[Finding]:
+def _methods(module: Module, table: Mapping[str, Entry]) -> Iterator[Finding]:
     methods = {name.rpartition(".")[2]: entry for name, entry in table.items() if ".Tensor." in name}
     for call in module.calls(*(f".{method}" for method in methods)):
-        if is_tensor(call.receiver) and not guarded(module, call.node):
-            entry = methods[getattr(call.node.func, "attr", "")]
+        entry = methods[getattr(call.node.func, "attr", "")]
+        if _concerns(module, entry) and is_tensor(call.receiver) and not guarded(module, call.node):
             yield _finding(module, call.node, f"`{module.code(call.node.func)}` is", entry, None)
 
 
 def _keywords(module: Module) -> Iterator[Finding]:
     for keyword, entry in torch_api.keywords_with_status("deprecated").items():
-        if not _concerns(module, entry):
+        if f"{keyword}=" not in module.text or not _concerns(module, entry):
             continue
-        for call in module.calls(*(LOSSES if entry.on == "loss" else (entry.on,))):
-            names = [item.arg for item in call.node.keywords]
-            if keyword not in names or (keyword == "reduce" and "size_average" in names) or guarded(module, call.node):
+        for use in uses(module, LOSSES if entry.on == "loss" else (entry.on,)):
+            names = [item.arg for item in use.call.keywords] if use.call is not None else []
+            if keyword not in names or (keyword == "reduce" and "size_average" in names) or guarded(module, use.node):
                 continue
-            what = f"`{keyword}=` of `{module.code(call.node.func)}` is"
-            yield _finding(module, call.node, what, entry, _keyword_fix(call, keyword, entry))
+            assert use.call is not None
+            what = f"`{keyword}=` of `{module.code(use.node)}` is"
+            yield _finding(module, use.call, what, entry, _keyword_fix(use.call, keyword, entry))
 
 
 def _missing(module: Module) -> Iterator[Finding]:
-    table = {name: entry for name, entry in torch_api.missing_keywords().items() if _concerns(module, entry)}
-    for call in module.calls(*table):
-        entry = table.get(call.value.name)
-        if entry is None or _may_pass(call, entry) or guarded(module, call.node):
+    table = torch_api.missing_keywords()
+    for use in uses(module, table):
+        entry = table[use.name]
+        if use.call is None or _may_pass(use.call, entry) or not _concerns(module, entry):
             continue
-        what = f"`{module.code(call.node.func)}` without `{entry.keyword}=` is"
+        if guarded(module, use.node):
+            continue
+        what = f"`{module.code(use.node)}` without `{entry.keyword}=` is"
         fix = None
         if entry.edit == "add":
-            verbs = [set_keyword(call.node, name, code) for name, code in entry.add]
+            verbs = [set_keyword(use.call, name, code) for name, code in entry.add]
             fix = Fix.safe(f"Spell out {entry.keyword}=, whose default this is", *verbs)
-        yield _finding(module, call.node, what, entry, fix)
+        yield _finding(module, use.call, what, entry, fix)
 
 
 def _scalar_first(module: Module) -> Iterator[Finding]:
     for method, entry in torch_api.scalar_first_methods().items():
-        for call in module.calls(f".{method}_", f".{method}"):
-            node = call.node
-            if len(node.args) != entry.arity or node.keywords or any(isinstance(a, ast.Starred) for a in node.args):
+        for node, scope in (*module.source.by_name.get(f"{method}_", ()), *module.source.by_name.get(method, ())):
+            if not isinstance(node.func, ast.Attribute) or len(node.args) != entry.arity or node.keywords:
                 continue
+            call = Call(module, node, scope)
             tensor = is_tensor(call.receiver)
-            if tensor is False or (tensor is None and not module.code(node.func).endswith("_")):
+            if tensor is False or (tensor is None and not node.func.attr.endswith("_")):
                 continue
             if _is_number(call) and not guarded(module, node):
                 verbs = remove_argument(node, node.args[0]), set_keyword(node, entry.keyword, module.code(node.args[0]))
@@ -316,15 +319,15 @@ def _is_number(call: Call) -> bool:
     return first is not None and second is not None and is_tensor(first) is not True and second.kind != "const"
 
 
-def _may_pass(call: Call, entry: Entry) -> bool:
+def _may_pass(call: ast.Call, entry: Entry) -> bool:
     found = torch_api.signatures(entry.name)
     names = [parameter.name for parameter in found[0].positional] if found else []
     position = names.index(entry.keyword) if entry.keyword in names else None
-    if any(item.arg in (entry.keyword, None) for item in call.node.keywords):
+    if any(item.arg in (entry.keyword, None) for item in call.keywords):
         return True
     if position is None:
         return False
-    return len(call.node.args) > position or any(isinstance(arg, ast.Starred) for arg in call.node.args)
+    return len(call.args) > position or any(isinstance(arg, ast.Starred) for arg in call.args)
 
 
 def _finding(module: Module, node: ast.AST, what: str, entry: Entry, fix: Fixes) -> Finding:
@@ -387,8 +390,7 @@ def _with_device(module: Module, call: ast.Call, named: Verb, imported: Verb, en
     return Fix.safe(title, replace(call, code), imported)
 
 
-def _keyword_fix(call: Call, keyword: str, entry: Entry) -> Fixes:
-    node = call.node
+def _keyword_fix(node: ast.Call, keyword: str, entry: Entry) -> Fixes:
     if entry.edit == "drop":
         title = f"Drop {keyword}="
         return Fix.safe(title, remove_keyword(node, keyword)) if entry.safe else None

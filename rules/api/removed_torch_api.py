@@ -162,7 +162,6 @@ import ast
 from collections.abc import Iterator
 
 from torchlint.api import (
-    Call,
     Category,
     Evidence,
     Finding,
@@ -202,7 +201,7 @@ def check(module: Module) -> Findings:
     for statement, name in imports(module, [name for name, entry in removed.items() if not entry.only_called]):
         if not guarded(module, statement):
             yield _gone(module, statement, name, _entry(removed, name))
-    for use in uses(module, removed, uncalled=("torch._six",)):
+    for use in uses(module, removed, owners=("._six.",)):
         entry = removed[use.name]
         root = use.node
         while isinstance(root, ast.Attribute):
@@ -219,33 +218,33 @@ def check(module: Module) -> Findings:
         if method and is_tensor(call.receiver) and not guarded(module, call.node):
             yield _gone(module, call.node, module.code(call.node.func), method)
     for keyword, entry in torch_api.keywords_with_status("removed").items():
-        if reaches(module, entry.removed):
+        if keyword in module.text and reaches(module, entry.removed):
             yield from _keywords(module, keyword, entry)
 
 
 def _keywords(module: Module, keyword: str, entry: Entry) -> Iterator[Finding]:
     names = SCHEDULERS if entry.on == "scheduler" else (entry.on,)
-    calls = [*module.calls(*names), *_super_calls(module, names)]
-    for call in calls:
-        if any(item.arg == keyword for item in call.node.keywords) and not guarded(module, call.node):
+    calls = [use.call for use in uses(module, names) if use.call is not None]
+    for call in (*calls, *_super_calls(module, names, keyword)):
+        if any(item.arg == keyword for item in call.keywords) and not guarded(module, call):
             title = f"Drop {keyword}=, which torch no longer takes"
             yield finding(
-                call,
-                f"`{module.code(call.node.func)}({keyword}=...)` raises TypeError since torch {entry.removed}",
-                fix=Fix.safe(title, remove_keyword(call.node, keyword)),
+                module.place(call),
+                f"`{module.code(call.func)}({keyword}=...)` raises TypeError since torch {entry.removed}",
+                fix=Fix.safe(title, remove_keyword(call, keyword)),
                 severity=_severity(module, entry),
             )
 
 
-def _super_calls(module: Module, names: tuple[str, ...]) -> Iterator[Call]:
-    """The calls of `super().__init__` in classes whose first base is one of the outside classes."""
+def _super_calls(module: Module, names: tuple[str, ...], keyword: str) -> Iterator[ast.Call]:
+    """The calls of `super().__init__` with a keyword in classes whose first base is one of the outside classes."""
     for node, scope in module.source.by_name.get("__init__", ()):
         owner = scope.function.cls if scope.function is not None else None
-        if owner is None or not isinstance(node.func, ast.Attribute) or module.code(node.func.value) != "super()":
+        if owner is None or all(item.arg != keyword for item in node.keywords):
             continue
         bases = module.project.class_model(owner).bases
-        if bases and bases[0].kind == "ref" and bases[0].name in names:
-            yield Call(module, node, scope)
+        if bases and bases[0].kind == "ref" and bases[0].name in names and module.code(node.func).startswith("super()"):
+            yield node
 
 
 def _gone(module: Module, node: ast.AST, name: str, entry: Entry | None, fix: Fix | None = None) -> Finding:

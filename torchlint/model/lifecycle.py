@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import re
 from collections.abc import Collection, Iterator
 from typing import TYPE_CHECKING, NamedTuple
@@ -42,6 +43,7 @@ class Use(NamedTuple):
     decorates: bool = False
 
 
+@functools.cache
 def version(text: str) -> Version:
     """`"2.4"` as numbers."""
     return tuple(int(part) for part in text.split(".") if part.isdigit())
@@ -59,11 +61,14 @@ def starts_at(module: Module, text: str) -> bool | None:
     return None if lowest is None else lowest >= version(text)[:2]
 
 
-def uses(module: Module, names: Collection[str], uncalled: Collection[str] = ()) -> Iterator[Use]:
+def uses(
+    module: Module, names: Collection[str], uncalled: Collection[str] = (), owners: Collection[str] = ()
+) -> Iterator[Use]:
     """Certain uses of outside symbols, in the order of the text; what lies below a listed module counts too.
 
-    Calls and decorators are found by their last name, cheaply; a file with a word of `uncalled` is searched wholly.
-    A name that may mean several things (imported in `try` and again in `except`) is left out.
+    Calls and decorators are found by their last name, cheaply. A file with a word of `uncalled` is searched for other
+    uses as well, one with a word of `owners` also for uses of what lies below listed names. A name that may mean several
+    things (imported in `try` and again in `except`) is left out.
     """
     wanted = frozenset(names)
     words = {name.rpartition(".")[2] for name in wanted}
@@ -72,8 +77,9 @@ def uses(module: Module, names: Collection[str], uncalled: Collection[str] = ())
         use = _use(module, wanted, node, call, function)
         if use is not None:
             found[id(node)] = use
-    if any(word in module.text for word in uncalled):
-        for reference in module.references():
+    below = any(word in module.text for word in owners)
+    if below or any(word in module.text for word in uncalled):
+        for reference in module.references(None if below else words.__contains__):
             name = _listed(reference.written, wanted) or _listed(reference.name, wanted)
             if name and id(reference.node) not in found:
                 found[id(reference.node)] = Use(
