@@ -67,8 +67,8 @@ def uses(
     """Certain uses of outside symbols, in the order of the text; what lies below a listed module counts too.
 
     Calls and decorators are found by their last name, cheaply. A file with a word of `uncalled` is searched for other
-    uses as well, one with a word of `owners` also for uses of what lies below listed names. A name that may mean several
-    things (imported in `try` and again in `except`) is left out.
+    uses as well, one with a word of `owners` also for uses of what lies below listed names. A name that may mean
+    several things (imported in `try` and again in `except`) is left out.
     """
     wanted = frozenset(names)
     words = {name.rpartition(".")[2] for name in wanted}
