@@ -159,11 +159,10 @@ def test_concise() -> None:
 
 def test_github() -> None:
     one, many = finding(Span(4, 5, 4, 19)), finding(Span(5, 4, 8, 5))
+    error = "::error title=torchlint TL000 syntax-error,file=a.py"
     assert shown("github", one, many).splitlines() == [
-        "::error title=torchlint TL000 syntax-error,file=a.py,line=4,endLine=4,col=6,endColumn=16::"
-        "a.py:4:6: TL000 syntax-error `z` is `f`",
-        "::error title=torchlint TL000 syntax-error,file=a.py,line=5,endLine=8::"
-        "a.py:5:5: TL000 syntax-error `z` is `f`",
+        f"{error},line=4,endLine=4,col=6,endColumn=16::a.py:4:6: TL000 syntax-error `z` is `f`",
+        f"{error},line=5,endLine=8::a.py:5:5: TL000 syntax-error `z` is `f`",
     ]
     odd = Finding("TL0", "x", Place("/p/a,b:c%.py", Span(1, 0, 1, 0)), "50%\nof it", severity=Severity.INFO)
     assert shown("github", odd) == (

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from torchlint.model.project import Project
 
 DEEPEST = 8
+_MOST_DEFINITIONS = 32  # of one name, where the place of the use does not say which one it is
 _MOST_OPTIONS = 6
 
 
@@ -352,6 +353,8 @@ class Frame:
                 if definitions:
                     if len(definitions) == 1:
                         return frame.definition(definitions[0])
+                    if len(definitions) > _MOST_DEFINITIONS:
+                        return UNKNOWN
                     return union([frame.definition(d) for d in definitions])
             if frame.function is None:
                 break
