@@ -217,7 +217,7 @@ _TOKEN_LOSSES = ("torch.nn.CrossEntropyLoss", "torch.nn.NLLLoss")
 _SEQUENCE_MODELS = ("ForCausalLM", "LMHeadModel", "ForConditionalGeneration", "ForSeq2SeqLM", "ForTokenClassification")
 
 
-@rule("TL213", "padding-in-loss", Category.SUSPICIOUS, since="0.1", triggers=("pad",))
+@rule("TL213", "padding-in-loss", Category.SUSPICIOUS, since="0.1", triggers=("pad", "cross_entropy", "CrossEntropyLoss"))
 def check(module: Module) -> Findings:
     reported: set[int] = set()
     for trace in module.traces:

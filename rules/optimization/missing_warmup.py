@@ -245,7 +245,7 @@ _WARM_BY_THEMSELVES = ("torch.optim.RAdam", "torch.optim.SparseAdam")
 _WARMUP = re.compile(r"warm[_-]?up", re.IGNORECASE)
 
 
-@rule("TL108", "missing-warmup", Category.SUSPICIOUS, since="0.1", triggers=("Adam", "Lamb", "Lion"))
+@rule("TL108", "missing-warmup", Category.SUSPICIOUS, since="0.1", triggers=("Adam", "Lamb", "Lion", "optim"))
 def check(module: Module) -> Findings:
     if _WARMUP.search(module.text):
         return
@@ -270,11 +270,19 @@ def check(module: Module) -> Findings:
             kind = "pretrained " if attention.pretrained else depth_of(attention) + norm
             yield finding(
                 event,
-                f"a {kind}transformer gets its full learning rate of {rate:g} from the first step",
+                f"`{_name(event)}` trains a {kind}transformer at its full rate of {rate:g} from the first step on",
                 see=[(schedule, "this schedule starts at the full rate") for schedule in schedules if schedule.node],
                 fix=None if schedules else _warm(module, event, steps),
                 severity=severity,
             )
+
+
+def _name(event: Event) -> str:
+    """The optimizer as the user calls it."""
+    statement = event.frame.source.statement(event.node)
+    if isinstance(statement, ast.Assign) and statement.value is event.node:
+        return ast.unparse(statement.targets[0])
+    return ast.unparse(event.node.func) if isinstance(event.node, ast.Call) else event.text
 
 
 def _trained(optimizer: Value) -> Attention | None:
@@ -336,7 +344,7 @@ def _warm(module: Module, event: Event, steps: list[Event]) -> Fix | None:
     name = made.targets[0].id
     code = f"warmup = {owner}LinearLR({name}, start_factor=0.01, total_iters=500)"
     verbs += [insert_after(made, code), insert_after(step, "warmup.step()")]
-    return Fix.unsafe("Raise the learning rate from 1 % to its full value over the first 500 steps", *verbs)
+    return Fix.unsafe("Warm up over 500 steps, which changes the learning rate of these steps", *verbs)
 
 
 def evidence() -> Evidence:

@@ -72,6 +72,8 @@ Losses that a model computes by itself (`outputs.loss`), and targets that carry 
 - https://github.com/huggingface/transformers/issues/34191
 """
 
+import ast
+
 from torchlint.api import (
     Accumulation,
     Category,
@@ -89,7 +91,7 @@ from torchlint.api import (
 _FLATTENS = (".view", ".reshape", ".flatten", ".transpose", ".permute", "torch.flatten", "torch.reshape")
 
 
-@rule("TL113", "token-mean-accumulation", Category.SUSPICIOUS, since="0.1", triggers=("ignore_index",))
+@rule("TL113", "token-mean-accumulation", Category.SUSPICIOUS, since="0.1", triggers=("backward",))
 def check(module: Module) -> Findings:
     for trace in module.traces:
         for found in accumulations(trace):
@@ -99,9 +101,13 @@ def check(module: Module) -> Findings:
             place = loss if loss.frame is not None and loss.frame.source is module.source else found.backward
             yield finding(
                 place,
-                "each micro-batch counts the same, so a token counts for more where its micro-batch has few of them",
+                f"`{_callee(loss)}` is a mean over one micro-batch's tokens, so tokens in short ones count for more",
                 see=[(found.step, "the step uses the sum of the micro-batches")],
             )
+
+
+def _callee(loss: Value) -> str:
+    return ast.unparse(loss.node.func) if isinstance(loss.node, ast.Call) else "loss"
 
 
 def _token_mean(found: Accumulation) -> Value | None:

@@ -240,7 +240,7 @@ def _unshifted(event: Event) -> Fix | None:
     if not isinstance(tokens, ast.Subscript) or not isinstance(labels, ast.Subscript):
         return None
     return Fix.unsafe(
-        "Pass the unshifted tokens as input and as labels: the model learns the next token",
+        "Pass the unshifted tokens as input and labels, which changes what is learned",
         replace(tokens, ast.unparse(tokens.value)),
         replace(labels, ast.unparse(labels.value)),
     )
