@@ -178,6 +178,7 @@ from torchlint.api import (
     imports,
     is_tensor,
     reaches,
+    remove_argument,
     remove_keyword,
     rename,
     roles,
@@ -220,6 +221,9 @@ def check(module: Module) -> Findings:
     for keyword, entry in torch_api.keywords_with_status("removed").items():
         if keyword in module.text and reaches(module, entry.removed):
             yield from _keywords(module, keyword, entry)
+    verbose = torch_api.deprecated_keywords("verbose")
+    if verbose is not None and reaches(module, verbose.removed):
+        yield from _third_argument(module, verbose)
 
 
 def _keywords(module: Module, keyword: str, entry: Entry) -> Iterator[Finding]:
@@ -236,14 +240,28 @@ def _keywords(module: Module, keyword: str, entry: Entry) -> Iterator[Finding]:
             )
 
 
+def _third_argument(module: Module, entry: Entry) -> Iterator[Finding]:
+    """The old third parameter of the base class of schedulers, passed by position."""
+    for call in _super_calls(module, (roles.SCHEDULER, "torch.optim.lr_scheduler._LRScheduler"), ""):
+        if len(call.args) > 2 and not guarded(module, call):
+            yield finding(
+                module.place(call),
+                f"`{module.code(call)}` passes `verbose`, which raises TypeError since torch {entry.removed}",
+                fix=Fix.safe(
+                    "Drop the third argument, which torch no longer takes", remove_argument(call, call.args[2])
+                ),
+                severity=_severity(module, entry),
+            )
+
+
 def _super_calls(module: Module, names: tuple[str, ...], keyword: str) -> Iterator[ast.Call]:
-    """The calls of `super().__init__` with a keyword in classes whose first base is one of the outside classes."""
+    """The calls of `super().__init__` (with a keyword) in classes whose first base is one of the outside classes."""
     for node, scope in module.source.by_name.get("__init__", ()):
         owner = scope.function.cls if scope.function is not None else None
-        if owner is None or all(item.arg != keyword for item in node.keywords):
+        if owner is None or (keyword and all(item.arg != keyword for item in node.keywords)):
             continue
         bases = module.project.class_model(owner).bases
-        if bases and bases[0].kind == "ref" and bases[0].name in names and module.code(node.func).startswith("super()"):
+        if bases and bases[0].kind == "ref" and bases[0].name in names and module.code(node.func).startswith("super("):
             yield node
 
 

@@ -22,6 +22,14 @@ class Warmup(_LRScheduler):
         return [lr * min(1.0, (self.last_epoch + 1) / self.steps) for lr in self.base_lrs]
 
 
+class Linear(_LRScheduler):
+    def __init__(self, optimizer, last_epoch=-1, verbose=False):
+        super(Linear, self).__init__(optimizer, last_epoch, verbose)  # TL901
+
+    def get_lr(self):
+        return [lr / (1 + self.last_epoch) for lr in self.base_lrs]
+
+
 class Inverse:
     def update(self, m):
         values, vectors = torch.symeig(m, eigenvectors=True)  # TL901
