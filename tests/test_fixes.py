@@ -292,6 +292,14 @@ TABLE: list[tuple[str, str, Steps, str | None]] = [
         "if x:\n\twith y:\n\t\ta = 1\n\tb()\n",
     ),
     ("replace would lose a comment", "a(\n  1,  # one\n)\n", lambda n: verbs.replace(n.statement("a"), "b()"), None),
+    ("assign", "x.f(1)  # why\n", lambda n: verbs.assign(n.statement("x"), "x"), "x = x.f(1)  # why\n"),  # type: ignore[arg-type]
+    (
+        "assign lines",
+        "if y:\n    x.f(1,  # one\n        2); z()\n",
+        lambda n: verbs.assign(n.statement("x"), "self.x"),  # type: ignore[arg-type]
+        "if y:\n    self.x = x.f(1,  # one\n        2); z()\n",
+    ),
+    ("assign to a call", "x.f(1)\n", lambda n: verbs.assign(n.statement("x"), "f()"), None),  # type: ignore[arg-type]
     # wrap, append_call, unwrap
     ("wrap", "x = a.b\n", lambda n: verbs.wrap(n.expression("a.b"), "f({}, 1)"), "x = f(a.b, 1)\n"),
     (

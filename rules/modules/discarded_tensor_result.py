@@ -171,10 +171,10 @@ from torchlint.api import (
     Measured,
     Module,
     Value,
+    assign,
     dotted,
     finding,
     is_tensor,
-    replace,
     roles,
     rule,
     torch_api,
@@ -257,11 +257,11 @@ def _is_place(node: ast.expr) -> bool:
 
 
 def _assignment(module: Module, node: ast.Call, text: str) -> Fix | None:
-    statement, written = module.statement(node), ast.get_source_segment(module.text, node)
-    if statement is None or written is None:
+    statement = module.statement(node)
+    if not isinstance(statement, ast.Expr):
         return None
     title = f"Assign the result to `{text}`, which changes what is computed from it"
-    return Fix.unsafe(title, replace(statement, f"{text} = {written}"))
+    return Fix.unsafe(title, assign(statement, text))
 
 
 def evidence() -> Evidence:

@@ -155,8 +155,9 @@ from torchlint.api import (
     Severity,
     finding,
     move_of,
-    replace,
     rule,
+    set_keyword,
+    unwrap,
 )
 
 
@@ -239,13 +240,10 @@ def _fix(module: Module, call: Call, made: ast.Call) -> Fix | None:
     if kept is not made:
         return None
     device = '"cuda"' if move.device_node is None else module.code(move.device_node)
-    written = ast.get_source_segment(module.text, made)
-    if written is None:
-        return None
-    verb = replace(call.node, f"{written[:-1].rstrip().removesuffix(',')}, device={device})")
+    verbs = unwrap(call.node, made), set_keyword(made, "device", device)
     if call.frame.value(made).name in RANDOM_FACTORIES:
-        return Fix.unsafe("Make it on the device, whose generator draws other numbers from the same seed", verb)
-    return Fix.safe("Make it on the device", verb)
+        return Fix.unsafe("Make it on the device, whose generator draws other numbers from the same seed", *verbs)
+    return Fix.safe("Make it on the device", *verbs)
 
 
 def evidence() -> Evidence:

@@ -130,6 +130,7 @@ _VERBS: dict[str, Callable[[Parsed, Verb], list[Change] | None]] = {
     "insert_after": lambda parsed, verb: _statement(verb, statements.insert_after, parsed),
     "insert_first": lambda parsed, verb: _statement(verb, statements.insert_first, parsed),
     "insert_last": lambda parsed, verb: _statement(verb, statements.insert_last, parsed),
+    "assign": lambda parsed, verb: _statement(verb, statements.assign, parsed),
     "add_base": lambda parsed, verb: _statement(verb, statements.add_base, parsed),
     "add_decorator": lambda parsed, verb: _statement(verb, statements.add_decorator, parsed),
     "move_before": lambda parsed, verb: _two_statements(verb, statements.move_before, parsed),

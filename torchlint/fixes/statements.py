@@ -96,6 +96,22 @@ def replace(parsed: Parsed, statement: ast.stmt, code: str) -> list[Change] | No
     return trimmed(layout.start, old, new.strip(BLANK).rstrip("\r\n")) if new else None
 
 
+def assign(parsed: Parsed, statement: ast.stmt, target: str) -> list[Change] | None:
+    """An expression statement as an assignment to a target."""
+    if not isinstance(statement, ast.Expr) or expression_tree(target) is None:
+        return None
+    old = parsed.slice(statement)
+    try:
+        value = cst.parse_expression(old, _config(parsed))
+        goal = cst.parse_expression(target.strip())
+        if not isinstance(goal, cst.Name | cst.Attribute | cst.Subscript | cst.Tuple):
+            return None
+        written = cst.SimpleStatementLine([cst.Assign([cst.AssignTarget(goal)], value)])
+    except Exception:
+        return None
+    return trimmed(parsed.start(statement), old, _code_of(parsed, written))
+
+
 def move_before(parsed: Parsed, statement: ast.stmt, other: ast.stmt) -> list[Change] | None:
     """A statement with its comments in front of another."""
     return _moved(parsed, statement, other, before=True)
@@ -324,6 +340,10 @@ def _simple(code: str) -> str | None:
         return None
     text = module.code.strip()
     return None if "\n" in text else text
+
+
+def _code_of(parsed: Parsed, line: cst.SimpleStatementLine) -> str:
+    return cst.Module([line], default_newline=parsed.newline).code.rstrip("\r\n")
 
 
 def _config(parsed: Parsed) -> cst.PartialParserConfig:

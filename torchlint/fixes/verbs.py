@@ -15,6 +15,7 @@ __all__ = [
     "add_base",
     "add_decorator",
     "append_call",
+    "assign",
     "enclose",
     "ensure_import",
     "insert_after",
@@ -64,6 +65,11 @@ def remove(statement: ast.stmt) -> Verb:
 def replace(node: ast.stmt | ast.expr, code: str) -> Verb:
     """Put new code in the place of a statement or of an expression (with parentheses where it needs them)."""
     return Verb("replace", Span.of(node), code, name=type(node).__name__)
+
+
+def assign(statement: ast.Expr, target: str) -> Verb:
+    """Keep the result of an expression statement: `x.add(1)` becomes `x = x.add(1)`."""
+    return Verb("assign", Span.of(statement), target)
 
 
 def wrap(node: ast.expr, template: str) -> Verb:
