@@ -73,12 +73,44 @@ def plain_containers(cls: ClassModel) -> Iterator[Kept]:
         ):
             continue
         store = stores[0]
-        kind = _kind(store.value)
+        value = _written(cls, store)
+        kind = _kind(value)
         if kind is None or store.function.name == "forward":
             continue
         frame = cls.frame(store.function, cls.self_value)
-        elements = [*_elements(store.value, frame), *_added(cls, name)]
-        yield Kept(name, store, kind, tuple(elements))
+        filled = _filled(store.value.id, store.function, frame) if isinstance(store.value, ast.Name) else ()
+        yield Kept(name, store, kind, (*_elements(value, frame), *filled, *_added(cls, name)))
+
+
+def _written(cls: ClassModel, store: AttributeStore) -> ast.expr | None:
+    """The container that is stored: as it stands there, or as a local name that only it is known by."""
+    value = store.value
+    if not isinstance(value, ast.Name):
+        return value
+    source, made = cls.cls.source, None
+    for node in ast.walk(store.function.node):
+        if not isinstance(node, ast.Name) or node.id != value.id or node is value:
+            continue
+        parent = source.parent(node)
+        if isinstance(node.ctx, ast.Load):
+            if not _is_read(node, parent, source.parent(parent) if parent is not None else None):
+                return None
+        elif made is not None or not isinstance(parent, ast.Assign | ast.AnnAssign):
+            return None
+        else:
+            made = parent.value
+    return made
+
+
+def _filled(name: str, function: Function, frame: Frame) -> Iterator[tuple[ast.expr, Value]]:
+    for call in function.calls:
+        func = call.func
+        if isinstance(func, ast.Attribute) and isinstance(func.value, ast.Name) and func.value.id == name and call.args:
+            if func.attr in ("append", "insert"):
+                yield call.args[-1], frame.value(call.args[-1])
+            elif func.attr == "extend":
+                inner = call.args[0]
+                yield from _elements(inner, frame) if _kind(inner) else ((inner, frame.value(inner)),)
 
 
 def _kind(value: ast.expr | None) -> str | None:
@@ -196,7 +228,7 @@ def _hands_out_parameters(method: Function) -> bool:
 
 
 def _is_read(node: ast.expr, parent: ast.AST | None, above: ast.AST | None) -> bool:
-    if not isinstance(node.ctx if isinstance(node, ast.Attribute) else None, ast.Load):
+    if not isinstance(node, ast.Attribute | ast.Name) or not isinstance(node.ctx, ast.Load):
         return True
     if isinstance(parent, ast.For | ast.comprehension):
         return parent.iter is node
