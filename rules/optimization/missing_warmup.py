@@ -243,6 +243,7 @@ _STARTS_AT_THE_TOP = frozenset(
 )
 _WARM_BY_THEMSELVES = ("torch.optim.RAdam", "torch.optim.SparseAdam")
 _WARMUP = re.compile(r"warm[_-]?up", re.IGNORECASE)
+_FREEZES = re.compile(r"requires_grad(_\(|\s*=)\s*False|freeze|peft|lora", re.IGNORECASE)
 
 
 @rule("TL108", "missing-warmup", Category.SUSPICIOUS, since="0.1", triggers=("Adam", "Lamb", "Lion", "optim"))
@@ -260,7 +261,8 @@ def check(module: Module) -> Findings:
                 continue
             severity = _severity(attention, rate)
             steps = _steps(module, optimizer)
-            if severity is None or not steps or _WARMUP.search(event.frame.source.text):
+            frozen = attention.pretrained and _FREEZES.search(event.frame.source.text)
+            if severity is None or frozen or not steps or _WARMUP.search(event.frame.source.text):
                 continue
             schedules = schedules_over(optimizer, module)
             if schedules is None or not all(_starts_at_the_top(s) for s in schedules):

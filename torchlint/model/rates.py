@@ -35,6 +35,10 @@ _WEIGHTS = frozenset(
         "Transformer", "LazyLinear", "LazyConv2d",
     )
 )  # fmt: skip
+_LANGUAGE_MODELS = (
+    "AutoModel", "Bert", "Roberta", "DistilBert", "Albert", "Electra", "Deberta", "XLMRoberta", "GPT2", "GPTNeo",
+    "GPTJ", "OPT", "Llama", "Mistral", "Qwen", "Gemma", "Phi", "Bloom", "T5", "MT5", "Bart", "MBart", "Pegasus", "Marian",
+)  # fmt: skip
 _ATTENTION = frozenset(
     {
         "torch.nn.MultiheadAttention", "torch.nn.TransformerEncoderLayer", "torch.nn.TransformerDecoderLayer",
@@ -44,17 +48,38 @@ _ATTENTION = frozenset(
 
 
 def starting_rate(optimizer: Value) -> float | None:
-    """The learning rate that an optimizer is made with: a constant, a parameter's default, or torch's own default."""
+    """The learning rate that an optimizer is made with.
+
+    A constant, the default of a parameter or of a command-line option, or torch's own default.
+    """
     given = optimizer.argument(1, "lr")
     if given is None:
         owner, _, name = optimizer.name.rpartition(".")
         return _DEFAULT_RATE.get(name) if owner == "torch.optim" else None
     if given.kind == "param" and given.target is not None:
-        default = given.target.default(given.name)
-        number = default.value if isinstance(default, ast.Constant) else None
+        number = _literal(given.target.default(given.name))
+    elif given.kind == "attribute":
+        number = _option_default(given)
     else:
         number = given.const if given.kind == "const" else None
     return float(number) if isinstance(number, int | float) and not isinstance(number, bool) else None
+
+
+def _literal(node: ast.expr | None) -> object:
+    return node.value if isinstance(node, ast.Constant) else None
+
+
+def _option_default(option: Value) -> object:
+    """The default of `args.name`, where `args` comes from `parser.parse_args()`."""
+    parsed = option.base
+    if parsed is None or parsed.kind != "call" or parsed.name != ".parse_args" or parsed.frame is None:
+        return None
+    for call, _ in parsed.frame.source.by_name.get("add_argument", ()):
+        names = [str(_literal(a)).lstrip("-").replace("-", "_") for a in call.args]
+        keywords = {k.arg: k.value for k in call.keywords}
+        if option.name in names or _literal(keywords.get("dest")) == option.name:
+            return _literal(keywords.get("default"))
+    return None
 
 
 def schedules_over(optimizer: Value, module: Module) -> list[Value] | None:
@@ -139,11 +164,8 @@ class Attention(NamedTuple):
 def attention_in(model: Value) -> Attention | None:
     """What is known of the attention layers in a model; `None` if none are certain."""
     model = unwrapped(model)
-    if model.kind == "call" and model.name.startswith("transformers.") and ".AutoModel" in model.name:
-        return Attention(None, None, roles.pretrained(model.name))
     inside = layers(model) or [model]
-    stacks = [_stack(layer) for layer in inside]
-    known = [stack for stack in stacks if stack is not None]
+    known = [found for layer in inside for found in (_stack(layer) or _from_a_library(layer),) if found is not None]
     if known:
         return max(known, key=lambda found: found.depth or 0)
     if not any(_attends(layer) for layer in inside):
@@ -151,6 +173,25 @@ def attention_in(model: Value) -> Attention | None:
     repeated = [_repeats(layer) for layer in inside if layer.name == "[for]" and _attends_inside(layer)]
     depth = max((count for count in repeated if count is not None), default=None) if repeated else 1
     return Attention(depth, None, False)
+
+
+def _from_a_library(layer: Value) -> Attention | None:
+    """A transformer that transformers, timm or torchvision makes."""
+    name = layer.name
+    if layer.kind == "call" and name.startswith("transformers."):
+        owner = name.rpartition(".")[0].rpartition(".")[2]
+        if roles.makes_module(name) and owner.startswith(_LANGUAGE_MODELS):
+            return Attention(None, None, roles.pretrained(name))
+    if layer.kind == "instance" and name.startswith("transformers.") and roles.is_module_class(name):
+        return Attention(None, None, False) if name.rpartition(".")[2].startswith(_LANGUAGE_MODELS) else None
+    if layer.kind == "call" and name.startswith("torchvision.models.vit_"):
+        weights = layer.argument(None, "weights")
+        return Attention(12, False, weights is not None and weights.const is None and weights.kind != "const")
+    if layer.kind == "call" and name in ("timm.create_model", "timm.models.create_model"):
+        kind, weights = layer.argument(0, "model_name"), layer.argument(1, "pretrained")
+        if kind is not None and isinstance(kind.const, str) and kind.const.startswith(("vit_", "deit")):
+            return Attention(12, False, weights is not None and not (weights.kind == "const" and not weights.const))
+    return None
 
 
 def depth_of(attention: Attention) -> str:
