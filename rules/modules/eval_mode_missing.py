@@ -209,6 +209,7 @@ from torchlint.api import (
     mode_setters,
     rule,
     runs_of,
+    this,
     unwrapped,
     value_class,
 )
@@ -248,11 +249,11 @@ def _evaluates(trace: Trace, run: Event, subject: Value) -> bool:
         return False
     key = unwrapped(subject).key
     learned = [*trace.of("backward"), *(event for event in trace.of("load_state_dict") if event.key == key)]
-    return any(trace.path(event, lambda e: e is run) is not None for event in learned)
+    return any(trace.path(event, this(run)) is not None for event in learned)
 
 
 def _in_training(trace: Trace, run: Event, setters: list[Event]) -> bool:
-    return not any(trace.path(event, lambda e: e is run) is not None for event in setters)
+    return not any(trace.path(event, this(run)) is not None for event in setters)
 
 
 def _report(module: Module, run: Event, layer: Value) -> Finding:

@@ -131,14 +131,14 @@ from torchlint.api import (
     mode_setters,
     rule,
     runs_of,
+    this,
     unwrapped,
 )
-
 
 _GRADIENT_WORDS = ("autograd.grad", "requires_grad", "retain_graph", "functional_call", "jacobian", "hessian", "captum")
 
 
-@rule("TL408", "missing-no-grad", Category.PERFORMANCE, since="0.1", triggers=("eval",))
+@rule("TL408", "missing-no-grad", Category.PERFORMANCE, since="0.1")
 def check(module: Module) -> Findings:
     if any(word in module.text for word in _GRADIENT_WORDS):
         return
@@ -163,14 +163,9 @@ def _records(trace: Trace, off: Event, run: Event) -> bool:
         return False
     setters = mode_setters(trace, off.subject)
     back = [event for event in setters if event is not off and event.kind != "eval"]
-    if off not in setters or any(
-        trace.path(event, lambda e: e is run, lambda e: e is off) is not None for event in back
-    ):
+    if off not in setters or any(trace.path(event, this(run), this(off)) is not None for event in back):
         return False
-    if (
-        trace.path(off, lambda e: e is run) is None
-        or trace.from_entry(lambda e: e is run, lambda e: e is off) is not None
-    ):
+    if trace.path(off, this(run)) is None or trace.from_entry(this(run), this(off)) is not None:
         return False
     model = unwrapped(off.subject)
     return not any(may_touch(event, (model,), deep=True) for event in trace.inside(run.loop, "call"))

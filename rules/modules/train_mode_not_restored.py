@@ -220,10 +220,11 @@ from torchlint.api import (
     mode_setters,
     rule,
     runs_of,
+    this,
 )
 
 
-@rule("TL407", "train-mode-not-restored", Category.CORRECTNESS, since="0.1", triggers=("eval",))
+@rule("TL407", "train-mode-not-restored", Category.CORRECTNESS, since="0.1")
 def check(module: Module) -> Findings:
     for trace in module.traces:
         for off in trace.of("eval"):
@@ -242,7 +243,7 @@ def _has_modes(trace: Trace, off: Event, setters: list[Event]) -> bool:
     known = knows_modes(off.subject)
     if known is None:
         before = [event for event in setters if event.kind == "train" and event.key == off.key]
-        return any(trace.path(event, lambda e: e is off) is not None for event in before)
+        return any(trace.path(event, this(off)) is not None for event in before)
     return known
 
 
@@ -251,16 +252,16 @@ def _trains_in_eval(trace: Trace, off: Event, run: Event, setters: list[Event]) 
     if loop is None or run.no_grad is not False or run.loop is None:
         return False
     backwards = trace.inside(run.loop, "backward")
-    if not any(trace.path(run, lambda e, b=b: e is b, across=False) is not None for b in backwards):
+    if not any(trace.path(run, this(b), across=False) is not None for b in backwards):
         return False
     others = [event for event in setters if event.kind != "eval"]
     if any(loop in event.loops for event in others):
         return False
     evals = [event for event in setters if event.kind == "eval"]
-    if trace.from_entry(lambda e: e is run, lambda e: e in evals) is None:
+    if trace.from_entry(this(run), lambda e: e in evals) is None:
         return False
-    reached = [trace.path(off, lambda e, b=b: e is b, within=loop) for b in backwards]
-    return any(reached) and trace.path(off, lambda e: e is run, within=loop) is not None
+    reached = [trace.path(off, this(b), within=loop) for b in backwards]
+    return any(reached) and trace.path(off, this(run), within=loop) is not None
 
 
 def _report(module: Module, off: Event, run: Event) -> Finding:

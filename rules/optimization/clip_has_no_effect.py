@@ -172,6 +172,8 @@ Unsafe: the clipping starts to work, so updates become smaller than they were.
 
 from __future__ import annotations
 
+import ast
+
 from torchlint.api import (
     Category,
     Event,
@@ -188,17 +190,17 @@ from torchlint.api import (
     filling,
     finding,
     gradients_by_hand,
-    made_inside,
     managed,
     move_before,
     one_shot,
     optimizer_of,
     rule,
+    this,
     wrap,
 )
 
 
-@rule("TL104", "clip-has-no-effect", Category.CORRECTNESS, since="0.1", triggers=("clip_grad",))
+@rule("TL104", "clip-has-no-effect", Category.CORRECTNESS, since="0.1", triggers=("clip", "optim", "backward"))
 def check(module: Module) -> Findings:
     for trace in module.traces:
         for clip in trace.of("clip"):
@@ -231,7 +233,7 @@ def _spent(module: Module, trace: Trace, clip: Event, optimizer: Value) -> Findi
     if params is None or given is None or params.key != given.key or not one_shot(params) or params.node is None:
         return
     fix = None
-    if params.frame is not None and params.frame.source is trace.source:
+    if params.frame is not None and params.frame.source is trace.source and isinstance(params.node, ast.expr):
         fix = Fix.unsafe("Keep the parameters in a list (the clipping starts to work)", wrap(params.node, "list({})"))
     message = f"`{module.code(clip.node)}` clips nothing: the optimizer has used up the iterator"
     yield finding(clip, message, see=[(params, "an iterator that can be read once"), (optimizer, "read here")], fix=fix)
@@ -247,10 +249,10 @@ def _misplaced(module: Module, trace: Trace, clip: Event, step: Event, optimizer
     users += [fill for fill in fills if fill.kind != "backward"]
     if not backwards or not clears or any(managed(backward) is not False for backward in backwards):
         return
-    filled = any(trace.path(fill, lambda e: e is clip, lambda e: e in clears) for fill in fills)
+    filled = any(trace.path(fill, this(clip), lambda e: e in clears) for fill in fills)
     used = trace.path(clip, lambda e: e in users, lambda e: e in clears) is not None
     code = module.code(clip.node)
-    if not filled and trace.from_entry(lambda e: e is clip, lambda e: e in clears) is None:
+    if not filled and trace.from_entry(this(clip), lambda e: e in clears) is None:
         message = f"`{code}` runs before `backward()`, when there are no gradients to clip"
     elif not used:
         message = f"`{code}` clips gradients that are cleared before the next step"

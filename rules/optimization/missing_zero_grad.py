@@ -258,11 +258,12 @@ from torchlint.api import (
     may_touch,
     optimizer_of,
     rule,
+    this,
     trained_by,
 )
 
 
-@rule("TL101", "missing-zero-grad", Category.CORRECTNESS, since="0.1", triggers=("step",))
+@rule("TL101", "missing-zero-grad", Category.CORRECTNESS, since="0.1", triggers=("optim", "step", "backward"))
 def check(module: Module) -> Findings:
     for trace in module.traces:
         for step in trace.of("step"):
@@ -282,8 +283,8 @@ def _piles_up(trace: Trace, step: Event, backward: Event, loop: Loop) -> bool:
         return False
     if any(may_touch(call, objects) for call in trace.inside(loop, "call")) or gradients_by_hand(trace, loop):
         return False
-    again = trace.path(step, lambda event: event is backward, within=loop)
-    return again is not None and trace.path(backward, lambda event: event is step, within=loop) is not None
+    again = trace.path(step, this(backward), within=loop)
+    return again is not None and trace.path(backward, this(step), within=loop) is not None
 
 
 def _report(module: Module, step: Event, backward: Event, loop: Loop) -> Finding:

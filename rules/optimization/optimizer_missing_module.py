@@ -169,7 +169,7 @@ def check(module: Module) -> Findings:
             trained = _trained(module, trace, step)
             for backward in trace.inside(step.loop, "backward") if step.loop is not None and trained else ():
                 for applied in differentiated(backward.subject) if backward.subject is not None else ():
-                    if _left_out(trace, applied, trained or []):
+                    if applied.node is not None and _left_out(trace, applied, trained or []):
                         name = module.code(applied.node.func) if isinstance(applied.node, ast.Call) else "the module"
                         message = f"`{name}` takes part in the loss but is in no optimizer: its weights never change"
                         see = [(backward, "its gradients are computed here"), (step, "this optimizer does not have it")]

@@ -176,6 +176,7 @@ from torchlint.api import (
     may_touch,
     move_after,
     rule,
+    this,
     trained_by,
 )
 
@@ -200,16 +201,16 @@ def check(module: Module) -> Findings:
 def _stays(trace: Trace, made: Event, event: Event, modules: tuple[Value, ...]) -> bool:
     """Whether the optimizer certainly steps on without the new parameters, and gradients are computed meanwhile."""
     optimizer = made.value
-    if trace.path(made, lambda e: e is event) is None:
+    if trace.path(made, this(event)) is None:
         return False
     renewed = [e for e in trace.of("optimizer", "add_param_group") if e is not made]
     renewed += [e for e in trace.events if may_touch(e, (optimizer,))]
     steps = [step for step in trace.of("step") if step.key == optimizer.key]
-    if any(trace.path(event, lambda e, r=r: e is r) is not None for r in renewed):
+    if any(trace.path(event, this(r)) is not None for r in renewed):
         return False
     for backward in trace.of("backward"):
-        if trace.path(event, lambda e, b=backward: e is b) is not None:
-            if any(trace.path(backward, lambda e, s=step: e is s) is not None for step in steps):
+        if trace.path(event, this(backward)) is not None:
+            if any(trace.path(backward, this(step)) is not None for step in steps):
                 return True
     return False
 

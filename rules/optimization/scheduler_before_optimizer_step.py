@@ -135,11 +135,10 @@ from torchlint.api import (
     Finding,
     Findings,
     Fix,
+    Loop,
     Measured,
     Module,
     Trace,
-    Value,
-    Loop,
     common_loop,
     finding,
     may_touch,
@@ -147,6 +146,7 @@ from torchlint.api import (
     optimizer_of,
     rule,
     schedule_of,
+    this,
 )
 
 
@@ -154,22 +154,26 @@ from torchlint.api import (
 def check(module: Module) -> Findings:
     for trace in module.traces:
         for advance in trace.of("scheduler_step"):
-            schedule = schedule_of(advance)
-            if schedule is None or schedule.resumed is not False or getattr(advance.node, "args", None):
-                continue
-            steps = [step for step in trace.of("step") if optimizer_of(step) is not None]
-            own = [step for step in steps if step.key == schedule.optimizer.key]
-            made = next((event for event in trace.of("scheduler") if event.value.key == schedule.value.key), None)
-            loop = common_loop(advance, own[0]) if own else None
-            if made is None or loop is None or loop in made.loops or not trace.complete:
-                continue
-            first = trace.path(made, lambda e: e in own or _may_step(e, schedule.optimizer), lambda e: e is advance)
-            if first is None and trace.path(made, lambda e: e in own) is not None and advance.loop is loop:
-                yield _report(module, advance, own[0], loop)
+            step = _later_step(trace, advance)
+            loop = advance.loop
+            if step is not None and loop is not None:
+                yield _report(module, advance, step, loop)
 
 
-def _may_step(event: Event, optimizer: Value) -> bool:
-    return may_touch(event, (optimizer,))
+def _later_step(trace: Trace, advance: Event) -> Event | None:
+    """The step of the scheduler's optimizer, if it never runs before the scheduler has been advanced in the same loop."""
+    schedule = schedule_of(advance)
+    if schedule is None or schedule.resumed is not False or getattr(advance.node, "args", None) or not trace.complete:
+        return None
+    steps = [step for step in trace.of("step") if step.key == schedule.optimizer.key and optimizer_of(step) is not None]
+    made = next((event for event in trace.of("scheduler") if event.value.key == schedule.value.key), None)
+    loop = common_loop(advance, steps[0]) if steps else None
+    if made is None or loop is None or loop in made.loops or advance.loop is not loop:
+        return None
+    may_step = [e for e in trace.events if e in steps or may_touch(e, (schedule.optimizer,))]
+    if trace.path(made, lambda e: e in may_step, this(advance)) is not None:
+        return None
+    return steps[0] if trace.path(made, lambda e: e in steps) is not None else None
 
 
 def _report(module: Module, advance: Event, step: Event, loop: Loop) -> Finding:

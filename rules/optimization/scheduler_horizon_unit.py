@@ -180,7 +180,6 @@ from torchlint.api import (
     Loop,
     Measured,
     Module,
-    Trace,
     epoch_bound,
     finding,
     insert_last,
@@ -304,7 +303,14 @@ def evidence() -> Evidence:
         (
             Measured("turns of the cosine", turns(bad_cosine), turns(good_cosine), "", bad_cosine, good_cosine),
             Measured("last rate of the cosine, of its peak", bad_cosine[-1], good_cosine[-1]),
-            Measured("highest one-cycle rate, of its maximum", max(one_cycle[0]), max(one_cycle[1]), "", *one_cycle),
+            Measured(
+                "highest one-cycle rate, of its maximum",
+                max(one_cycle[0]),
+                max(one_cycle[1]),
+                "",
+                one_cycle[0],
+                one_cycle[1],
+            ),
             Measured("training loss under one-cycle", losses[0], losses[1]),
         ),
         holds=turns(bad_cosine) > 50 and bad_cosine[-1] > 0.9 and max(one_cycle[0]) < 0.1 and losses[0] > 2 * losses[1],

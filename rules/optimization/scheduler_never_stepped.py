@@ -148,7 +148,6 @@ from torchlint.api import (
     schedule_made,
 )
 
-
 _READ_ONLY = frozenset(
     {"get_last_lr", "get_lr", "state_dict", "load_state_dict", "last_epoch", "base_lrs", "optimizer"}
 )

@@ -123,15 +123,16 @@ from torchlint.api import (
     move_after,
     rule,
     step_in_vain,
+    this,
 )
 
 
-@rule("TL103", "step-before-backward", Category.CORRECTNESS, since="0.1", triggers=("step",))
+@rule("TL103", "step-before-backward", Category.CORRECTNESS, since="0.1", triggers=("optim", "step", "backward"))
 def check(module: Module) -> Findings:
     for trace in module.traces:
         for step in trace.of("step"):
             lost = step_in_vain(trace, step)
-            if lost is None or trace.path(step, lambda e, lost=lost: e is lost.backward, across=False) is None:
+            if lost is None or trace.path(step, this(lost.backward), across=False) is None:
                 continue
             early, late = module.statement(step.node), module.statement(lost.backward.node)
             fix = None

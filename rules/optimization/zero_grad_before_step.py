@@ -167,21 +167,21 @@ from torchlint.api import (
     filling,
     finding,
     gradients_by_hand,
-    insert_before,
     managed,
     move_before,
     optimizer_of,
     rule,
     step_in_vain,
+    this,
 )
 
 
-@rule("TL102", "zero-grad-before-step", Category.CORRECTNESS, since="0.1", triggers=("zero_grad",))
+@rule("TL102", "zero-grad-before-step", Category.CORRECTNESS, since="0.1", triggers=("optim", "zero_grad", "backward"))
 def check(module: Module) -> Findings:
     for trace in module.traces:
         for step in trace.of("step"):
             lost = step_in_vain(trace, step)
-            if lost is not None and trace.path(step, lambda e: e is lost.backward, across=False) is None:
+            if lost is not None and trace.path(step, this(lost.backward), across=False) is None:
                 yield _report(module, lost.clear, lost.backward, step)
             elif lost is None:
                 yield from _micro_batches(trace, step)
@@ -213,8 +213,8 @@ def _micro_batches(trace: Trace, step: Event) -> Findings:
         if any(guard.test in tests for event in (clear, *fills) for guard in event.guards):
             return
         for fill in fills:
-            again = trace.path(fill, lambda e, f=fill: e is f, lambda e, c=clear: e is c, within=loop)
-            if again is None and trace.path(fill, lambda e, c=clear: e is c, within=loop) is not None:
+            again = trace.path(fill, this(fill), this(clear), within=loop)
+            if again is None and trace.path(fill, this(clear), within=loop) is not None:
                 every = f"`{step.text}.step()` runs only if `{_text(step)}`"
                 message = f"`{clear.text}.zero_grad()` drops each micro-batch's gradients, but {every}"
                 yield finding(clear, message, see=[(fill, "accumulated here"), (step, "used here")])

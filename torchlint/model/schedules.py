@@ -1,4 +1,4 @@
-"""Learning-rate schedules: the optimizer that one drives, where it advances, and the unit that its length is stated in."""
+"""Learning-rate schedules: the optimizer that one drives, where it advances, and the unit of its length."""
 
 from __future__ import annotations
 
@@ -60,8 +60,11 @@ def epoch_bound(loop: Loop) -> tuple[Value, ast.expr] | None:
 
 
 def unit_of(schedule: Schedule, epochs: tuple[Value, ast.expr], batches: Loop) -> tuple[str, str] | None:
-    """The unit of a schedule's length, with the argument that shows it as written: `epoch` if it is made of the number of
-    epochs alone, `batch` if the number of batches is a factor (`epochs * len(loader)`); `None` if it cannot be told."""
+    """The unit of a schedule's length, with the argument that shows it as written; `None` if it cannot be told.
+
+    `epoch` if the length is made of the number of epochs alone, `batch` if the number of batches is a factor
+    (`epochs * len(loader)`).
+    """
     found: set[str] = set()
     text = ""
     for keyword, position in schedule.facts.horizon.items():

@@ -7,7 +7,7 @@ evidence for a mistake.
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
 from torchlint.model.tensors import parameters_of
@@ -43,6 +43,7 @@ __all__ = [
     "optimizer_of",
     "parts",
     "step_in_vain",
+    "this",
     "trained_by",
 ]
 
@@ -64,7 +65,7 @@ _BUILTIN_ACTORS = frozenset({"setattr", "delattr", "map", "exec", "eval", "next"
 
 
 def optimizer_of(event: Event) -> Value | None:
-    """The one optimizer that is certainly stepped, cleared or unscaled by an event; `None` if there are several or none."""
+    """The one optimizer that is certainly stepped, cleared or unscaled by an event, else `None`."""
     subject = event.subject
     if subject is None:
         return None
@@ -207,11 +208,12 @@ _RECURRENT = frozenset({"torch.nn.LSTM", "torch.nn.GRU", "torch.nn.RNN"})
 _WITHOUT_PARAMETERS = frozenset(
     f"torch.nn.{name}"
     for name in (
-        "ReLU", "GELU", "SiLU", "Tanh", "Sigmoid", "Softmax", "LogSoftmax", "LeakyReLU", "ELU", "Softplus", "Flatten",
-        "Unflatten", "Identity", "MaxPool1d", "MaxPool2d", "MaxPool3d", "AvgPool1d", "AvgPool2d", "AvgPool3d", "Dropout",
-        "Dropout1d", "Dropout2d", "Dropout3d", "AlphaDropout", "AdaptiveAvgPool1d", "AdaptiveAvgPool2d", "AdaptiveAvgPool3d",
-        "AdaptiveMaxPool2d", "Upsample", "PixelShuffle", "ZeroPad2d", "ReflectionPad2d", "Hardtanh", "ReLU6",
-        "Hardswish", "Mish", "Softsign", "Hardsigmoid", "LogSigmoid", "Softmax2d", "CosineSimilarity",
+        "ReLU", "GELU", "SiLU", "Tanh", "Sigmoid", "Softmax", "LogSoftmax", "LeakyReLU", "ELU", "Softplus",
+        "Flatten", "Unflatten", "Identity", "MaxPool1d", "MaxPool2d", "MaxPool3d", "AvgPool1d", "AvgPool2d",
+        "AvgPool3d", "Dropout", "Dropout1d", "Dropout2d", "Dropout3d", "AlphaDropout", "AdaptiveAvgPool1d",
+        "AdaptiveAvgPool2d", "AdaptiveAvgPool3d", "AdaptiveMaxPool2d", "Upsample", "PixelShuffle", "ZeroPad2d",
+        "ReflectionPad2d", "Hardtanh", "ReLU6", "Hardswish", "Mish", "Softsign", "Hardsigmoid", "LogSigmoid",
+        "Softmax2d", "CosineSimilarity",
     )
 )  # fmt: skip
 
@@ -259,9 +261,9 @@ def has_parameters(module: Value) -> bool | None:
 
 
 def concerns(event: Event, optimizer: Value) -> bool | None:
-    """Whether a clearing or clipping concerns all parameters of an optimizer (`True`), none (`False`), or cannot be told.
+    """Whether a clearing or clipping concerns all parameters of an optimizer (`True`) or none (`False`).
 
-    Concerning some of them counts as cannot be told.
+    Concerning some of them counts as `None`, cannot be told.
     """
     subject = event.subject
     if subject is None:
@@ -306,6 +308,11 @@ class InVain(NamedTuple):
     clear: Event
 
 
+def this(event: Event) -> Callable[[Event], bool]:
+    """The test for one certain event, for questions about paths."""
+    return lambda other: other is event
+
+
 def step_in_vain(trace: Trace, step: Event) -> InVain | None:
     """The reason why a step never finds a gradient, if that is certain: each `backward` is cleared before it."""
     optimizer = optimizer_of(step)
@@ -315,15 +322,15 @@ def step_in_vain(trace: Trace, step: Event) -> InVain | None:
     fills = filling(trace, optimizer)
     if not clears or any(managed(fill) is not False for fill in fills if fill.kind == "backward"):
         return None
-    if any(trace.path(fill, lambda e: e is step, lambda e: e in clears) is not None for fill in fills):
+    if any(trace.path(fill, this(step), lambda e: e in clears) is not None for fill in fills):
         return None
     if gradients_by_hand(trace, None):
         return None
     for clear in clears:
-        if trace.path(clear, lambda e: e is step, lambda e: e in fills) is None:
+        if trace.path(clear, this(step), lambda e: e in fills) is None:
             continue
         for fill in fills:
-            if fill.kind == "backward" and trace.path(fill, lambda e, c=clear: e is c, lambda e: e is step) is not None:
+            if fill.kind == "backward" and trace.path(fill, this(clear), this(step)) is not None:
                 return InVain(step, fill, clear)
     return None
 
@@ -334,7 +341,7 @@ def clearing(trace: Trace, optimizer: Value) -> list[Event]:
 
 
 def filling(trace: Trace, optimizer: Value) -> list[Event]:
-    """The events that may give gradients to the parameters of an optimizer: each `backward`, and what is not followed."""
+    """The events that may give gradients to an optimizer's parameters: each `backward`, and what is not followed."""
     objects = (optimizer, *(trained_by(optimizer) or ()))
     return [e for e in trace.events if e.kind == "backward" or may_touch(e, objects, deep=True)]
 
@@ -409,7 +416,7 @@ def _reach(objects: Iterable[Value]) -> set[tuple[object, ...]]:
 
 
 def one_shot(value: Value) -> bool:
-    """Whether a value certainly is an iterator that is empty after one reading (`m.parameters()`, `filter`, `map`...)."""
+    """Whether a value certainly is an iterator that can be read once (`m.parameters()`, `filter`, `map`...)."""
     if value.kind == "call" and value.name == "[for]":
         return isinstance(value.node, ast.GeneratorExp)
     if value.method("parameters", "named_parameters") is not None:
@@ -440,7 +447,7 @@ def made_inside(value: Value, loop: Loop) -> bool:
 
 
 def gradients_by_hand(trace: Trace, loop: Loop | None) -> bool:
-    """Whether `.grad` is read or written by hand in a loop (in the whole trace without one), followed calls included."""
+    """Whether `.grad` is used by hand in a loop (in the whole trace without one), followed calls included."""
     looked: set[int] = set()
     bodies: list[ast.AST] = [loop.node] if loop is not None else [trace.source.tree]
     for event in trace.events:
@@ -509,8 +516,15 @@ def forward_methods(owner: ClassModel) -> set[Function]:
     return found
 
 
-_REPLACES = frozenset({"peft.get_peft_model", "torch.nn.utils.weight_norm", "torch.nn.utils.parametrizations.weight_norm",
-                       "torch.distributed.fsdp.fully_shard", "torch.distributed._composable.fsdp.fully_shard"})  # fmt: skip
+_REPLACES = frozenset(
+    {
+        "peft.get_peft_model",
+        "torch.nn.utils.weight_norm",
+        "torch.nn.utils.parametrizations.weight_norm",
+        "torch.distributed.fsdp.fully_shard",
+        "torch.distributed._composable.fsdp.fully_shard",
+    }
+)
 
 
 def gives_parameters(event: Event) -> Value | None:
@@ -553,5 +567,9 @@ def differentiated(loss: Value) -> list[Value]:
     return found
 
 
-_CUTS = frozenset({".detach", ".item", ".numpy", ".tolist", ".argmax", ".long", ".int", ".bool", ".data", "torch.argmax",
-                   "float", "int", "len", "torch.tensor", "torch.as_tensor"})  # fmt: skip
+_CUTS = frozenset(
+    {
+        ".detach", ".item", ".numpy", ".tolist", ".argmax", ".long", ".int", ".bool", ".data", "torch.argmax", "float",
+        "int", "len", "torch.tensor", "torch.as_tensor",
+    }
+)  # fmt: skip

@@ -6,6 +6,7 @@ Nothing is resolved here; names, values and events are computed on demand from w
 from __future__ import annotations
 
 import ast
+import bisect
 from collections.abc import Callable
 from typing import Any
 
@@ -177,6 +178,7 @@ class Source:
         "function_of",
         "functions",
         "models",
+        "operators",
         "path",
         "scope",
         "scopes",
@@ -200,21 +202,38 @@ class Source:
         self.flows: dict[int, Any] = {}
         self.frames: dict[Any, Any] = {}
         self.models: dict[Any, Any] = {}
-        self._parents: dict[int, ast.AST] | None = None
+        self.operators: dict[type[ast.operator], list[tuple[ast.BinOp | ast.AugAssign, Function | None]]] = {}
+        self._parents: dict[int, ast.AST] = {}
         _Lowering(self).run()
 
     def parent(self, node: ast.AST) -> ast.AST | None:
-        """The node that holds `node`; the map is made for the whole tree on the first question."""
-        if self._parents is None:
-            parents: dict[int, ast.AST] = {}
-            stack: list[ast.AST] = [self.tree]
-            while stack:
-                current = stack.pop()
-                for child in ast.iter_child_nodes(current):
-                    parents[id(child)] = current
-                    stack.append(child)
-            self._parents = parents
-        return self._parents.get(id(node))
+        """The node that holds `node`; the map is made for one top-level statement (or method) at a time."""
+        found = self._parents.get(id(node))
+        if found is None and hasattr(node, "lineno"):
+            self._map_around(node)
+            found = self._parents.get(id(node))
+        return found
+
+    def _map_around(self, node: Any) -> None:
+        holder: ast.AST = self.tree
+        statements: list[ast.stmt] = self.tree.body
+        while True:
+            index = bisect.bisect_right(statements, (node.lineno, node.col_offset), key=_start) - 1
+            if index < 0:
+                return
+            part = statements[index]
+            self._parents.setdefault(id(part), holder)
+            if not isinstance(part, ast.ClassDef) or part is node or not part.body:
+                break
+            if _start(part.body[0]) > (node.lineno, node.col_offset):
+                break
+            holder, statements = part, part.body
+        stack: list[ast.AST] = [part]
+        while stack:
+            current = stack.pop()
+            for child in ast.iter_child_nodes(current):
+                self._parents[id(child)] = current
+                stack.append(child)
 
     def statement(self, node: ast.AST) -> ast.stmt | None:
         """The innermost statement that holds `node` (itself, if it is one)."""
@@ -237,7 +256,7 @@ class Source:
         self.flows.clear()
         self.frames.clear()
         self.models.clear()
-        self._parents = None
+        self._parents.clear()
 
     def dispose(self) -> None:
         """Break reference cycles, so that the tree is freed without a garbage collection."""
@@ -249,6 +268,7 @@ class Source:
             cls.stores.clear()
         self.forget()
         self.by_name.clear()
+        self.operators.clear()
         self.discarded.clear()
         self.stored.clear()
         for scope in self.scopes:
@@ -258,7 +278,13 @@ class Source:
         self.function_of.clear()
         self.functions.clear()
         self.classes.clear()
-        self._parents = None
+        self._parents.clear()
+
+
+def _start(node: ast.stmt) -> tuple[int, int]:
+    decorators = getattr(node, "decorator_list", None)
+    first = decorators[0] if decorators else node
+    return first.lineno, first.col_offset - (1 if decorators else 0)
 
 
 def children(node: ast.AST) -> list[ast.AST]:
@@ -343,6 +369,8 @@ class _Lowering:
                 self.source.stored.setdefault(target.attr, []).append((target, self.function))  # type: ignore[attr-defined,arg-type]
             if cls is ast.Attribute and target.attr == "grad" and self.function is not None:  # type: ignore[attr-defined]
                 self.function.words.add("grad")
+            if cls is ast.Attribute and self.function is not None and _is_parameter(target.value, self.function):  # type: ignore[attr-defined]
+                self.function.words.add("setattr")
             if cls is ast.Attribute and self.function is not None and self.function.cls is not None:
                 base = target.value  # type: ignore[attr-defined]
                 parameters = self.function.node.args.args
@@ -477,7 +505,13 @@ class _Lowering:
         else:
             self.bind(node.target, "declare", None, node)
 
+    def on_operation(self, node: ast.BinOp) -> None:
+        self.visit(node.left)
+        self.visit(node.right)
+        self.source.operators.setdefault(node.op.__class__, []).append((node, self.function))
+
     def on_augmented(self, node: ast.AugAssign) -> None:
+        self.source.operators.setdefault(node.op.__class__, []).append((node, self.function))
         self.visit(node.value)
         self.bind(node.target, "augment", node.value, node)
 
@@ -576,6 +610,7 @@ _HANDLERS: dict[type, Callable[[_Lowering, Any], None]] = {
     ast.Assign: _Lowering.on_assign,
     ast.AnnAssign: _Lowering.on_annotated,
     ast.AugAssign: _Lowering.on_augmented,
+    ast.BinOp: _Lowering.on_operation,
     ast.For: _Lowering.on_for,
     ast.AsyncFor: _Lowering.on_for,
     ast.With: _Lowering.on_with,
@@ -592,3 +627,11 @@ _HANDLERS: dict[type, Callable[[_Lowering, Any], None]] = {
     ast.MatchStar: _Lowering.on_capture,
     ast.MatchMapping: _Lowering.on_capture,
 }
+
+
+def _is_parameter(node: ast.AST, function: Function) -> bool:
+    """Whether an expression is a parameter of a function, `self` left out."""
+    if not isinstance(node, ast.Name):
+        return False
+    parameters = function.parameters[1:] if function.cls is not None else function.parameters
+    return any(parameter.arg == node.id for parameter in parameters)

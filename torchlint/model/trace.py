@@ -29,14 +29,15 @@ WORDS = frozenset(
         "backward", "manual_backward", "step", "zero_grad", "unscale_", "clip_grad_norm_", "clip_grad_value_",
         "clip_grad_norm", "train", "eval", "set_epoch", "state_dict", "load_state_dict", "no_grad", "inference_mode",
         "set_grad_enabled", "all_reduce", "barrier", "all_gather", "broadcast", "item", "parameters",
-        "add_param_group", "DistributedDataParallel", "DDP", "manual_seed", "grad",
+        "add_param_group", "DistributedDataParallel", "DDP", "manual_seed", "grad", "setattr",
     }
 ).union(name.rpartition(".")[2] for name in (*roles.CRITERIA, *roles.LOSS_FUNCTIONS))  # fmt: skip
-"""Method and function names (and `grad`, when it is assigned) that make a call worth following."""
+"""Method and function names that make a call worth following; also `grad` and `setattr` for functions that assign to a
+gradient or to an attribute of a parameter."""
 
 ROOT_WORDS = WORDS - {
     "update", "load_state_dict", "item", "parameters", "add_param_group", "DataLoader",
-    "manual_seed",
+    "manual_seed", "setattr",
 }  # fmt: skip
 """Names that make a function the start of a trace of its own."""
 
@@ -140,8 +141,8 @@ class Event:
     - `loss`: a criterion is applied (`subject` the criterion instance, or `None` for the functional form)
     - `optimizer`, `scheduler`, `loader`, `wrap`: one is made (`value`)
     - `state_dict`, `load_state_dict`, `set_epoch`, `save`, `sync`, `transfer`, `collective`, `seed`
-    - `store`: an attribute of something is assigned (`name` its name, `subject` the object, `value` what is stored); also
-      a layer of a module by index (`name` is `[]`)
+    - `store`: an attribute of something is assigned (`name` its name, `subject` the object, `value` what is stored), or
+      a layer of a module by its index (`name` is `[]`)
     - `call`: a call that is not followed; anything may happen to what is passed to it
 
     `by_name` says that the role of the subject rests on its name alone.
