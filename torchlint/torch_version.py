@@ -55,7 +55,7 @@ def below_of_project(root: str) -> tuple[int, int] | None:
 
 
 def upper_bounds(line: str) -> Iterator[tuple[int, int] | None]:
-    """The first version that each torch requirement of a line excludes at its upper end, `None` where it has no such end.
+    """The first version that each torch requirement of a line excludes at its upper end; `None` where it has none.
 
     `torch>=2.1,<3` gives (3, 0), `torch==2.1.*` gives (2, 2), `torch>=2.1` gives `None`.
     """
