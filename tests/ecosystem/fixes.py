@@ -16,7 +16,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from ecosystem import files, projects
+from ecosystem import checking, files, projects
 from torchlint.discovery import Decoded, File, NotText, decode
 from torchlint.engine import Outcome
 from torchlint.findings import Finding, Fix, Safety
@@ -45,6 +45,7 @@ def add_arguments(commands: Any) -> None:
     parser: argparse.ArgumentParser = commands.add_parser("fixes", help="make every fix over the set, and judge it")
     parser.add_argument("names", nargs="*")
     parser.add_argument("--small", action="store_true")
+    parser.add_argument("--found", action="store_true", help="only files in which the last check found something")
     parser.add_argument("--rule", action="append", default=[], help="code or name; several are allowed")
 
 
@@ -53,8 +54,14 @@ def run(arguments: argparse.Namespace) -> int:
     counts: Counter[tuple[str, str, str]] = Counter()
     broken = 0
     chosen = [project for project in projects.pinned(arguments.names, small=arguments.small) if project.is_there]
+    found = {found.path for found in checking.last().found} if arguments.found else None
     for project in chosen:
-        for trouble in judged(project.root, arguments.rule, counts):
+        paths = [
+            path
+            for path in files.torch_files(project.root)
+            if found is None or f"{project.name}/{path.relative_to(project.root).as_posix()}" in found
+        ]
+        for trouble in judged(project.root, paths, arguments.rule, counts):
             print(f"{project.name}/{trouble}", flush=True)
             broken += 1
     refused = sorted(key[:2] for key in counts if key[2] == "refused")
@@ -66,11 +73,13 @@ def run(arguments: argparse.Namespace) -> int:
     return int(broken > 0)
 
 
-def judged(root: Path, rules: Iterable[str], counts: Counter[tuple[str, str, str]]) -> Iterator[Trouble]:
-    """The fixes under a directory that break a promise."""
+def judged(
+    root: Path, paths: Iterable[Path], rules: Iterable[str], counts: Counter[tuple[str, str, str]]
+) -> Iterator[Trouble]:
+    """The fixes in some files under a directory that break a promise."""
     select = tuple(rules) or ("ALL",)
     workspace = Workspace(Overrides(isolated=True, assignments=("preview=true",), select=select), [str(root)])
-    for path in files.torch_files(root):
+    for path in paths:
         outcome = workspace.check(File(str(path), True))
         if outcome is None or not outcome.complete or not any(f.fixes for f in outcome.findings):
             continue
