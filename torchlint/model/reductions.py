@@ -221,19 +221,9 @@ def _whole_terms(value: Value) -> Iterator[Value]:
 
 def operations(module: Module, kind: type[ast.operator]) -> Iterator[Operation]:
     """All uses of an arithmetic operator in the file, `a / b` and `a /= b` alike, in the order of the text."""
-    known: dict[type[ast.operator], list[Operation]] | None = module.source.models.get("operations")
-    if known is None:
-        known = module.source.models["operations"] = {}
-        stack: list[tuple[ast.AST, Function | None]] = [(module.tree, None)]
-        while stack:
-            node, function = stack.pop()
-            function = module.source.function_of.get(id(node), function)
-            if isinstance(node, ast.BinOp | ast.AugAssign):
-                known.setdefault(type(node.op), []).append(Operation(node, module.frame(function)))
-            stack.extend((child, function) for child in ast.iter_child_nodes(node))
-        for found in known.values():
-            found.sort(key=lambda o: (o.node.lineno, o.node.col_offset))
-    yield from known.get(kind, ())
+    found = [Operation(node, module.frame(function)) for node, function in module.source.operators.get(kind, ())]
+    found.sort(key=lambda o: (o.node.lineno, o.node.col_offset))
+    yield from found
 
 
 class Total(NamedTuple):
