@@ -227,14 +227,16 @@ def _moved(parsed: Parsed, statement: ast.stmt, other: ast.stmt, *, before: bool
         return None
     lines = parsed.text[start:end]
     new = lines if indent == layout.indent else _reindented(parsed, lines, layout.indent, indent)
-    if new is None or at in (start, end):
-        return [] if at in (start, end) and indent == layout.indent else None
+    if new is None or (at in (start, end) and indent == layout.indent):
+        return None if new is None else []
     block, _ = parsed.siblings(statement)
     empty = len(block) == 1 and not isinstance(parsed.parents[statement][0], ast.Module)
-    gone = Change(start, end, f"{layout.indent}pass{parsed.newline}" if empty else "")
+    left = f"{layout.indent}pass{parsed.newline}" if empty else ""
     if not new.endswith(("\n", "\r")):
         new += parsed.newline
-    return [gone, *_line_after(parsed, at, new)]
+    if at == end:
+        return trimmed(start, lines, left + (new if lines.endswith(("\n", "\r")) else new.rstrip("\r\n")))
+    return [Change(start, end, left), *_line_after(parsed, at, new)]
 
 
 def _inside(parsed: Parsed, outer: ast.stmt, inner: ast.AST) -> bool:
