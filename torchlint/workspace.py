@@ -35,7 +35,7 @@ class Overrides(NamedTuple):
     per_file_ignores: tuple[tuple[str, tuple[str, ...]], ...] = ()
 
 
-_PROJECTS_HELD = 2
+_PROJECTS_HELD = 1
 _NO_OVERRIDES = Overrides()
 
 
