@@ -1,4 +1,4 @@
-"""A schedule planned in epochs but stepped per batch (or the reverse) ends too early or late.
+"""A schedule planned in epochs but stepped per batch, or vice versa, ends at the wrong time.
 
 A scheduler counts its own `step()` calls and knows nothing of epochs. A cosine over ten epochs that is stepped on each
 of 100 batches comes back up again and again (99 turns in the experiment below) and ends at 98 % of its peak; a
@@ -182,8 +182,8 @@ from torchlint.api import (
     Module,
     epoch_bound,
     finding,
+    insert_after,
     insert_last,
-    move_after,
     remove,
     rule,
     schedule_of,
@@ -231,7 +231,8 @@ def _fix(module: Module, advance: Event, batches: Loop, level: str) -> Fix | Non
         return None
     parent = module.parent(statement)
     if level == "batch" and parent is batches.node:
-        return Fix.unsafe("Advance the schedule once per epoch (the rates change)", move_after(statement, batches.node))
+        verbs = (remove(statement), insert_after(batches.node, module.code(advance.node)))
+        return Fix.unsafe("Advance the schedule once per epoch (the rates change)", *verbs)
     if level == "epoch" and parent is module.parent(batches.node):
         verbs = (insert_last(batches.node, module.code(advance.node)), remove(statement))
         return Fix.unsafe("Advance the schedule once per batch (the rates change)", *verbs)

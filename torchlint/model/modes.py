@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 
-from torchlint.model.steps import holds, layers, may_touch, mode_layer
+from torchlint.model.steps import depends_on_mode, holds, layers, may_touch, mode_layer
 from torchlint.model.trace import Event, Trace
 from torchlint.model.values import Value, unwrapped, value_class
 from torchlint.torch_api import roles
@@ -67,13 +67,9 @@ def knows_modes(module: Value) -> bool | None:
                 return None
             if any(_looks_at_mode(function.node) for function in model.methods.values()):
                 return True
-        elif layer.name not in roles.MODE_FREE and layer.name not in _QUIET:
+        elif depends_on_mode(layer) is not False:
             return None
     return False
-
-
-_QUIET = frozenset({roles.SEQUENTIAL, "torch.nn.ModuleList", "torch.nn.ModuleDict", "torch.nn.LSTM", "torch.nn.GRU",
-                    "torch.nn.RNN", "torch.nn.Dropout"})  # fmt: skip
 
 
 def _looks_at_mode(node: ast.AST) -> bool:

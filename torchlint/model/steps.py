@@ -25,6 +25,7 @@ __all__ = [
     "clearing",
     "common_loop",
     "concerns",
+    "depends_on_mode",
     "differentiated",
     "filling",
     "forward_methods",
@@ -219,27 +220,27 @@ _WITHOUT_PARAMETERS = frozenset(
 
 
 def mode_layer(module: Value) -> Value | None:
-    """A layer inside a module that behaves differently in training and evaluation, if one certainly is there."""
-    for layer in layers(module) or ():
-        if layer.kind != "instance" or layer.target is not None:
-            continue
-        if layer.name in _RECURRENT:
-            dropout = layer.argument(None, "dropout")
-            if dropout is not None and dropout.kind == "const" and dropout.const:
-                return layer
-        elif layer.name in roles.MODE_DEPENDENT and not _switched_off(layer):
-            return layer
-    return None
+    """A layer inside a module that certainly behaves differently in training and evaluation, if one is there."""
+    return next((layer for layer in layers(module) or () if depends_on_mode(layer) is True), None)
 
 
-def _switched_off(layer: Value) -> bool:
-    if "Dropout" in layer.name:
-        rate = layer.argument(0, "p")
-    elif "Transformer" in layer.name:
+def depends_on_mode(layer: Value) -> bool | None:
+    """Whether a layer of torch behaves differently in training and evaluation; dropout with an unknown rate: `None`."""
+    if layer.kind != "instance" or layer.target is not None:
+        return None
+    if layer.name in _RECURRENT:
         rate = layer.argument(None, "dropout")
-    else:
-        return False
-    return rate is not None and rate.kind == "const" and not rate.const
+        return False if rate is None else _is_on(rate)
+    if layer.name not in roles.MODE_DEPENDENT:
+        return False if layer.name in roles.MODE_FREE or layer.name in _FREE_CONTAINERS else None
+    if "Dropout" in layer.name or "Transformer" in layer.name:
+        rate = layer.argument(0 if "Dropout" in layer.name else None, "p" if "Dropout" in layer.name else "dropout")
+        return True if rate is None else _is_on(rate)
+    return True
+
+
+def _is_on(rate: Value) -> bool | None:
+    return bool(rate.const) if rate.kind == "const" else None
 
 
 def has_parameters(module: Value) -> bool | None:
