@@ -37,7 +37,7 @@ _WEIGHTS = frozenset(
 )  # fmt: skip
 _LANGUAGE_MODELS = (
     "AutoModel", "Bert", "Roberta", "DistilBert", "Albert", "Electra", "Deberta", "XLMRoberta", "GPT2", "GPTNeo",
-    "GPTJ", "OPT", "Llama", "Mistral", "Qwen", "Gemma", "Phi", "Bloom", "T5", "MT5", "Bart", "MBart", "Pegasus", "Marian",
+    "GPTJ", "OPT", "Llama", "Mistral", "Qwen", "Gemma", "Phi", "Bloom", "T5", "MT5", "Bart", "MBart", "Pegasus",
 )  # fmt: skip
 _ATTENTION = frozenset(
     {
