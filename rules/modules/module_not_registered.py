@@ -198,15 +198,15 @@ def check(module: Module) -> Findings:
             yield finding(
                 module.place(kept.store.node),
                 f"`{cls.name}.{kept.attribute}` is a plain {kept.kind}: its layers are not trained, moved or saved",
-                see=[(value, "this layer is not registered") for _, value in kept.elements[:1]],
+                see=[(kept.first, "this layer is not registered")],
                 fix=_wrapped(kept),
             )
 
 
 def _wrapped(kept: Kept) -> Fix | None:
-    value, (first, layer) = kept.store.value, kept.elements[0]
+    value, first = kept.store.value, kept.elements[0][0]
     wrapper = _WRAPPERS.get(kept.kind)
-    if value is None or wrapper is None or not layer.name.startswith("torch.nn."):
+    if value is None or wrapper is None or not kept.first.name.startswith("torch.nn."):
         return None
     if not isinstance(first, ast.Call) or not isinstance(first.func, ast.Attribute):
         return None

@@ -219,7 +219,7 @@ _FACTORIES = frozenset(
 )
 
 
-@rule("TL403", "parameter-not-registered", Category.CORRECTNESS, since="0.1")
+@rule("TL403", "parameter-not-registered", Category.CORRECTNESS, since="0.1", triggers=("Parameter", "requires_grad"))
 def check(module: Module) -> Findings:
     for cls in module.nn_modules:
         for kept in plain_containers(cls):
@@ -228,7 +228,9 @@ def check(module: Module) -> Findings:
                 yield finding(module.place(kept.store.node), what)
         for name, stores in cls.cls.stores.items():
             store = stores[0]
-            if len(cls.stores(name)) != 1 or store.function.name != "__init__" or store.path or store.value is None:
+            if len(stores) != 1 or store.function.name != "__init__" or store.path or len(cls.stores(name)) != 1:
+                continue
+            if not isinstance(store.value, ast.Call | ast.BinOp):
                 continue
             value = cls.frame(store.function, cls.self_value).value(store.value)
             text = module.code(store.node)

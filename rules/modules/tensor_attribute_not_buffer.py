@@ -155,7 +155,9 @@ def check(module: Module) -> Findings:
             continue
         for name, stores in cls.cls.stores.items():
             store = stores[0]
-            if len(cls.stores(name)) != 1 or store.function.name != "__init__" or store.path or store.value is None:
+            if len(stores) != 1 or store.function.name != "__init__" or store.path or len(cls.stores(name)) != 1:
+                continue
+            if not isinstance(store.value, ast.Call | ast.BinOp | ast.UnaryOp | ast.Compare):
                 continue
             value = cls.frame(store.function, cls.self_value).value(store.value)
             if not _stays_behind(value):

@@ -30,21 +30,32 @@ _WALKS = frozenset({"enumerate", "zip", "reversed", "len", "range", "print"})
 class Kept(NamedTuple):
     """A plain container that a module keeps: the attribute, its assignment, and what it was filled with.
 
-    `elements` are the expressions with their values; `kind` is `list`, `tuple`, `set` or `dict`.
+    `elements` are the expressions with the frames they stand in; `kind` is `list`, `tuple`, `set` or `dict`.
     """
 
     attribute: str
     store: AttributeStore
     kind: str
-    elements: tuple[tuple[ast.expr, Value], ...]
+    elements: tuple[Element, ...]
 
     def are_fresh(self, wanted: str) -> bool:
         """Whether all elements are made in place, and are parameters or modules with parameters (`wanted`)."""
-        return bool(self.elements) and all(_is_fresh(node, value, wanted) for node, value in self.elements)
+        if not self.elements or not all(isinstance(node, ast.Call) for node, _ in self.elements):
+            return False
+        return all(_is_fresh(node, frame.value(node), wanted) for node, frame in self.elements)
+
+    @property
+    def first(self) -> Value:
+        """The first element."""
+        node, frame = self.elements[0]
+        return frame.value(node)
+
+
+Element = tuple[ast.expr, Frame]
 
 
 def _is_fresh(node: ast.expr, value: Value, wanted: str) -> bool:
-    if not isinstance(node, ast.Call) or value.kind != "instance" or value.node is not node:
+    if value.kind != "instance" or value.node is not node:
         return False
     return value.name == PARAMETER if wanted == "parameter" else has_parameters(value) is True
 
@@ -63,23 +74,31 @@ def has_parameters(module: Value) -> bool | None:
     return None
 
 
-def plain_containers(cls: ClassModel) -> Iterator[Kept]:
+def plain_containers(cls: ClassModel) -> list[Kept]:
     """The lists, tuples and dictionaries that the class stores on `self` once, with all that it puts into them."""
+    cache = cls.cls.source.models
+    key = id(cls.cls.stores)
+    if key not in cache:
+        cache[key] = list(_plain_containers(cls))
+    found: list[Kept] = cache[key]
+    return found
+
+
+def _plain_containers(cls: ClassModel) -> Iterator[Kept]:
+    added: dict[str, list[Element]] | None = None
     for name, stores in cls.cls.stores.items():
-        if (
-            len(cls.stores(name)) != 1
-            or stores[0].path
-            or not isinstance(stores[0].statement, ast.Assign | ast.AnnAssign)
-        ):
-            continue
         store = stores[0]
+        if len(stores) != 1 or store.path or not isinstance(store.statement, ast.Assign | ast.AnnAssign):
+            continue
         value = _written(cls, store)
         kind = _kind(value)
-        if kind is None or store.function.name == "forward":
+        if kind is None or store.function.name == "forward" or len(cls.stores(name)) != 1:
             continue
+        if added is None:
+            added = _added(cls)
         frame = cls.frame(store.function, cls.self_value)
         filled = _filled(store.value.id, store.function, frame) if isinstance(store.value, ast.Name) else ()
-        yield Kept(name, store, kind, (*_elements(value, frame), *filled, *_added(cls, name)))
+        yield Kept(name, store, kind, (*_elements(value, frame), *filled, *added.get(name, ())))
 
 
 def _written(cls: ClassModel, store: AttributeStore) -> ast.expr | None:
@@ -102,15 +121,18 @@ def _written(cls: ClassModel, store: AttributeStore) -> ast.expr | None:
     return made
 
 
-def _filled(name: str, function: Function, frame: Frame) -> Iterator[tuple[ast.expr, Value]]:
+def _filled(name: str, function: Function, frame: Frame) -> Iterator[Element]:
     for call in function.calls:
         func = call.func
-        if isinstance(func, ast.Attribute) and isinstance(func.value, ast.Name) and func.value.id == name and call.args:
-            if func.attr in ("append", "insert"):
-                yield call.args[-1], frame.value(call.args[-1])
-            elif func.attr == "extend":
-                inner = call.args[0]
-                yield from _elements(inner, frame) if _kind(inner) else ((inner, frame.value(inner)),)
+        if isinstance(func, ast.Attribute) and isinstance(func.value, ast.Name) and func.value.id == name:
+            yield from _put_in(call, func.attr, frame)
+
+
+def _put_in(call: ast.Call, method: str, frame: Frame) -> Iterator[Element]:
+    if method in ("append", "insert") and call.args:
+        yield call.args[-1], frame
+    elif method == "extend" and call.args:
+        yield from _elements(call.args[0], frame) if _kind(call.args[0]) else ((call.args[0], frame),)
 
 
 def _kind(value: ast.expr | None) -> str | None:
@@ -127,44 +149,50 @@ def _kind(value: ast.expr | None) -> str | None:
     return None
 
 
-def _elements(value: ast.expr | None, frame: Frame) -> Iterator[tuple[ast.expr, Value]]:
+def _elements(value: ast.expr | None, frame: Frame) -> Iterator[Element]:
     if isinstance(value, ast.List | ast.Tuple | ast.Set):
         for element in value.elts:
-            yield element, frame.value(element)
+            yield element, frame
     elif isinstance(value, ast.Dict):
         for element in value.values:
-            yield element, frame.value(element)
+            yield element, frame
     elif isinstance(value, ast.ListComp):
-        yield value.elt, frame.value(value.elt)
+        yield value.elt, frame
     elif isinstance(value, ast.DictComp):
-        yield value.value, frame.value(value.value)
+        yield value.value, frame
     elif isinstance(value, ast.BinOp):
         for side in (value.left, value.right):
             if _kind(side) is not None:
                 yield from _elements(side, frame)
             elif isinstance(value.op, ast.Add):
-                yield side, frame.value(side)
+                yield side, frame
 
 
-def _added(cls: ClassModel, name: str) -> Iterator[tuple[ast.expr, Value]]:
+def _added(cls: ClassModel) -> dict[str, list[Element]]:
+    """What methods put into the containers of `self` after they were stored, by attribute."""
+    found: dict[str, list[Element]] = {}
     for method in _methods(cls):
         frame = cls.frame(method, cls.self_value)
         for call in method.calls:
             func = call.func
-            if not isinstance(func, ast.Attribute) or not _is_own(func.value, name, method) or not call.args:
+            if isinstance(func, ast.Attribute) and func.attr in ("append", "insert", "extend"):
+                name = _own_name(func.value, method)
+                if name is not None:
+                    found.setdefault(name, []).extend(_put_in(call, func.attr, frame))
+        for node in ast.walk(method.node):
+            if isinstance(node, ast.AugAssign):
+                name = _own_name(node.target, method)
+            elif isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Subscript):
+                name = _own_name(node.targets[0].value, method)
+            else:
                 continue
-            if func.attr in ("append", "insert"):
-                yield call.args[-1], frame.value(call.args[-1])
-            elif func.attr == "extend":
-                inner = call.args[0]
-                yield from _elements(inner, frame) if _kind(inner) else ((inner, frame.value(inner)),)
-        for statement in ast.walk(method.node):
-            if isinstance(statement, ast.AugAssign) and _is_own(statement.target, name, method):
-                yield statement.value, frame.value(statement.value)
-            elif isinstance(statement, ast.Assign):
-                target = statement.targets[0]
-                if isinstance(target, ast.Subscript) and _is_own(target.value, name, method):
-                    yield statement.value, frame.value(statement.value)
+            if name is not None:
+                found.setdefault(name, []).append((node.value, frame))
+    return found
+
+
+def _own_name(node: ast.expr, method: Function) -> str | None:
+    return node.attr if isinstance(node, ast.Attribute) and _is_own(node, node.attr, method) else None
 
 
 def may_register(cls: ClassModel, name: str) -> bool:
