@@ -128,7 +128,8 @@ class Initialised(nn.Module):
 
 ## When it is fine
 
-Plain values (numbers, strings, configuration) may be assigned before `super().__init__()`.
+Plain values (numbers, strings, configuration) may be assigned before `super().__init__()`. The files `modular_*.py` of
+transformers are templates that are rewritten before they run, and a metaclass may run `Module.__init__` by itself.
 
 ## Not seen
 
@@ -160,8 +161,13 @@ from torchlint.api import (
 )
 
 
+_TEMPLATE = "modular_"
+
+
 @rule("TL402", "missing-super-init", Category.CORRECTNESS, since="0.1")
 def check(module: Module) -> Findings:
+    if module.path.rpartition("/")[2].startswith(_TEMPLATE):
+        return
     for cls in module.nn_modules:
         init = cls.methods.get("__init__")
         if init is None or not init.parameters or cls.method("__new__") is not None:
@@ -198,11 +204,15 @@ def _first_store(init: Function, frame: Frame) -> ast.Attribute | None:
                 and (is_module(value) is True or value.name == PARAMETER)
             ):
                 return target
-        elif isinstance(node, ast.Call) and any(
-            isinstance(n, ast.Name) and n.id in (owner, "super") for n in ast.walk(node)
-        ):
+        elif isinstance(node, ast.Call) and _may_initialise(node, owner):
             return None
     return None
+
+
+def _may_initialise(call: ast.Call, owner: str) -> bool:
+    if isinstance(call.func, ast.Attribute) and call.func.attr == "__init__":
+        return True
+    return any(isinstance(node, ast.Name) and node.id in (owner, "super") for node in ast.walk(call))
 
 
 def _in_order(statements: list[ast.stmt]) -> Iterator[ast.AST]:

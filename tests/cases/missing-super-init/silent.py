@@ -89,3 +89,9 @@ class PreparedModule(nn.Module, metaclass=Prepared):
 class WithMetaclass(PreparedModule):
     def __init__(self):
         self.fc = nn.Linear(2, 2)
+
+
+class OtherInit(nn.Module):
+    def __init__(self):
+        nn.Module.__init__()
+        self.fc = nn.Linear(2, 2)
