@@ -184,12 +184,12 @@ from torchlint.api import (
 @rule("TL410", "discarded-tensor-result", Category.CORRECTNESS, since="0.1")
 def check(module: Module) -> Findings:
     for node, frame in module.discarded():
-        if not isinstance(node, ast.Call) or _on_purpose(module, node, frame):
+        if not isinstance(node, ast.Call):
             continue
         value = frame.value(node)
         wraps = value.node is node and (value.name in roles.WRAPPERS or value.name == "torch.compile")
         kept = _wrapped(node) if wraps else _operand(node, value, frame)
-        if kept is None:
+        if kept is None or _on_purpose(module, node, frame):
             continue
         text = module.code(kept)
         if wraps:

@@ -161,7 +161,7 @@ def check(module: Module) -> Findings:
     seen: set[int] = set()
     for model in module.nn_modules:
         forward = model.methods.get("forward")
-        if forward is None:
+        if forward is None or forward.words.isdisjoint(_FACTORIES):
             continue
         frame = model.frame(forward, model.self_value)
         for made, met in _meetings(forward, frame):
@@ -176,6 +176,12 @@ def check(module: Module) -> Findings:
                 f"`{module.code(node.func)}(...)` is made on the CPU and meets {met}, which may be on another device",
                 fix=_fix(node, forward, made),
             )
+
+
+_FACTORIES = frozenset(
+    ("zeros", "ones", "full", "empty", "arange", "linspace", "logspace", "eye", "rand", "randn", "randint", "randperm",
+     "tensor", "as_tensor", "from_numpy")
+)  # fmt: skip
 
 
 def _in_device_context(module: Module, frame: Frame, node: ast.AST) -> bool:

@@ -106,6 +106,9 @@ def _written(cls: ClassModel, store: AttributeStore) -> ast.expr | None:
     value = store.value
     if not isinstance(value, ast.Name):
         return value
+    definitions = store.function.scope.names.get(value.id, ())
+    if len(definitions) != 1 or definitions[0].kind != "assign" or _kind(definitions[0].value) is None:
+        return None
     source, made = cls.cls.source, None
     for node in ast.walk(store.function.node):
         if not isinstance(node, ast.Name) or node.id != value.id or node is value:
@@ -364,7 +367,23 @@ def _reached(cls: ClassModel, method: Function) -> bool:
     return False
 
 
-def _combined(cls: ClassModel, node: ast.expr, method: Function) -> tuple[Value, ...] | None:
+def _renamed(cls: ClassModel, node: ast.Assign, method: Function, depth: int) -> tuple[Value, ...] | None:
+    """The other operands of all uses of a local name that the tensor is given, if it is the name's only value."""
+    target = node.targets[0]
+    if len(node.targets) != 1 or not isinstance(target, ast.Name) or depth > 2:
+        return None
+    found: list[Value] = []
+    for use in ast.walk(method.node):
+        if not isinstance(use, ast.Name) or use.id != target.id or use is target:
+            continue
+        others = _combined(cls, use, method, depth + 1) if isinstance(use.ctx, ast.Load) else None
+        if others is None:
+            return None
+        found.extend(others)
+    return tuple(found)
+
+
+def _combined(cls: ClassModel, node: ast.expr, method: Function, depth: int = 0) -> tuple[Value, ...] | None:
     source = cls.cls.source
     frame = cls.frame(method, cls.self_value)
     for _ in range(8):
@@ -401,9 +420,9 @@ def _combined(cls: ClassModel, node: ast.expr, method: Function) -> tuple[Value,
             given = [a for a in parent.args if a is not node]
             receiver = () if callee.kind == "ref" else (frame.value(parent.func.value),)
             return (*receiver, *(frame.value(a) for a in given if not isinstance(a, ast.Constant)))
-        elif isinstance(parent, ast.UnaryOp):
-            pass
-        else:
+        elif isinstance(parent, ast.Assign) and parent.value is node:
+            return _renamed(cls, parent, method, depth)
+        elif not isinstance(parent, ast.UnaryOp):
             return None
         node = parent
     return None
