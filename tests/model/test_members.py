@@ -109,7 +109,11 @@ def test_what_is_handed_out(init: str, forward: str, answer: bool) -> None:
         ("return self.w * 2", None),
         ("return x[:, self.w]", None),
         ("return x * self.w.to(x.device)", None),
-        ("w = self.w\nreturn x * w", None),
+        ("w = self.w\nreturn x * w", 1),
+        ("w = self.w[:2]\nreturn x * (w == 0)", 1),
+        ("w = self.w\nw = w.to(x.device)\nreturn x * w", None),
+        ("w = self.w\nreturn x * w.to(x)", None),
+        ("w = self.w if x else 0\nreturn x * w", None),
         ("return x[: self.w.shape[0]]", 0),
     ],
 )

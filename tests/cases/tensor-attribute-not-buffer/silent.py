@@ -125,3 +125,14 @@ class InNumpy(nn.Module):
 
     def forward(self, x):
         return x * float(self.table[0])
+
+
+class MovedUnderAName(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.mask = torch.ones(3)
+
+    def forward(self, x):
+        mask = self.mask[: x.shape[-1]]
+        mask = mask.to(x.device)
+        return x * mask
