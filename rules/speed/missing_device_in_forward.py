@@ -156,12 +156,14 @@ from torchlint.api import (
 
 @rule("TL604", "missing-device-in-forward", Category.SUSPICIOUS, since="0.1", triggers=("def forward",))
 def check(module: Module) -> Findings:
+    if _FACTORIES.isdisjoint(module.source.by_name):
+        return
     if module.project.calls("set_default_device", "set_default_tensor_type"):
         return
     seen: set[int] = set()
     for model in module.nn_modules:
         forward = model.methods.get("forward")
-        if forward is None or forward.words.isdisjoint(_FACTORIES):
+        if forward is None:
             continue
         frame = model.frame(forward, model.self_value)
         for made, met in _meetings(forward, frame):
