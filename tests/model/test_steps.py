@@ -150,3 +150,28 @@ def test_what_a_module_has(module: str, modes: bool, parameters: bool | None) ->
     assert subject is not None
     assert (mode_layer(subject) is not None) is modes
     assert has_parameters(subject) is parameters
+
+
+@pytest.mark.parametrize(
+    ("second", "known"),
+    [("torch.optim.Adam(model.parameters())", True), ("None", True), ("act(model)", False)],
+)
+def test_an_optimizer_that_a_configuration_chooses(second: str, known: bool) -> None:
+    body = f"""
+def main(x, name):
+    model = nn.Linear(2, 3)
+    if name == "sgd":
+        opt = torch.optim.SGD(model.parameters(), lr=0.1)
+    else:
+        opt = {second}
+    for _ in range(3):
+        opt.zero_grad()
+        model(x).sum().backward()
+        opt.step()
+"""
+    found = trace(body)
+    optimizer = optimizer_of(found.of("step")[0])
+    assert (optimizer is not None) is known
+    if optimizer is not None:
+        assert concerns(found.of("zero_grad")[0], optimizer) is True
+        assert [value.name for value in trained_by(optimizer) or ()] == ["torch.nn.Linear"]

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from torchlint.model.tensors import parameters_of
 from torchlint.model.trace import Event, Loop, Trace, is_optimizer, is_scaler
-from torchlint.model.values import NONE, Value, is_module, sequential_layers, unwrapped, value_class
+from torchlint.model.values import NONE, Value, is_module, sequential_layers, union, unwrapped, value_class
 from torchlint.torch_api import roles
 
 if TYPE_CHECKING:
@@ -66,14 +66,21 @@ _BUILTIN_ACTORS = frozenset({"setattr", "delattr", "map", "exec", "eval", "next"
 
 
 def optimizer_of(event: Event) -> Value | None:
-    """The one optimizer that is certainly stepped, cleared or unscaled by an event, else `None`."""
-    subject = event.subject
-    if subject is None:
+    """The optimizer that is certainly stepped, cleared or unscaled by an event, else `None`.
+
+    Where a configuration chooses among several, it is their union, if each choice is an optimizer.
+    """
+    if event.subject is None:
         return None
-    options = [option for option in subject.options if option.key != NONE.key]
-    if len(options) != 1 or is_optimizer(options[0]) is not True or options[0].kind != "instance":
+    chosen = _present(event.subject)
+    if any(is_optimizer(option) is not True or option.kind != "instance" for option in chosen.options):
         return None
-    return options[0]
+    return chosen
+
+
+def _present(value: Value) -> Value:
+    """A value without a `None` among its possibilities."""
+    return value if value.kind != "union" else union([option for option in value.items if option.key != NONE.key])
 
 
 def managed(backward: Event) -> bool | None:
@@ -92,10 +99,18 @@ def managed(backward: Event) -> bool | None:
 
 
 def trained_by(optimizer: Value) -> tuple[Value, ...] | None:
-    """The modules (or parameters) that an optimizer was given; `None` if they cannot be told."""
-    given = optimizer.argument(0, "params")
-    modules = parameters_of(given) if given is not None else None
-    return None if modules is None else tuple(unwrapped(module) for module in modules)
+    """The modules (or parameters) that an optimizer was given; `None` if that is not known or depends on a choice."""
+    found: tuple[Value, ...] | None = None
+    for option in optimizer.options:
+        given = option.argument(0, "params")
+        modules = parameters_of(given) if given is not None else None
+        if modules is None:
+            return None
+        inner = tuple(unwrapped(module) for module in modules)
+        if found is not None and {m.key for m in found} != {m.key for m in inner}:
+            return None
+        found = inner
+    return found
 
 
 def parts(value: Value) -> Iterator[Value]:
@@ -266,13 +281,13 @@ def concerns(event: Event, optimizer: Value) -> bool | None:
 
     Concerning some of them counts as `None`, cannot be told.
     """
-    subject = event.subject
-    if subject is None:
+    if event.subject is None:
         return None
+    subject = _present(event.subject)
     if unwrapped(subject).key == optimizer.key:
         return True
     own = trained_by(optimizer)
-    if is_optimizer(subject) is True and subject.kind == "instance":
+    if is_optimizer(subject) is True and all(option.kind == "instance" for option in subject.options):
         modules = trained_by(subject)
     elif is_module(subject) is True and subject.kind != "union":
         modules = (unwrapped(subject),)
@@ -401,7 +416,7 @@ def _near(value: Value) -> Iterator[Value]:
 
 def _reach(objects: Iterable[Value]) -> set[tuple[object, ...]]:
     keys: set[tuple[object, ...]] = set()
-    for value in objects:
+    for value in (option for whole in objects for option in (whole, *whole.options)):
         keys.add(value.key)
         inner = unwrapped(value)
         keys.add(inner.key)
@@ -437,13 +452,13 @@ def common_loop(first: Event, second: Event) -> Loop | None:
 
 def made_inside(value: Value, loop: Loop) -> bool:
     """Whether an object is made anew in the iterations of a loop, by the loop's own code or by what it calls."""
-    node, frame = value.node, value.frame
-    while frame is not None and node is not None:
-        if frame.key == loop.frame.key and loop.node.lineno <= getattr(node, "lineno", 0) <= (
-            loop.node.end_lineno or 0
-        ):
-            return True
-        node, frame = frame.call, frame.parent
+    for option in value.options:
+        node, frame = option.node, option.frame
+        while frame is not None and node is not None:
+            line = getattr(node, "lineno", 0)
+            if frame.key == loop.frame.key and loop.node.lineno <= line <= (loop.node.end_lineno or 0):
+                return True
+            node, frame = frame.call, frame.parent
     return False
 
 
