@@ -721,7 +721,7 @@ class _Builder:
                     self.emit(Event("zero_grad", node, frame, frame.value(target.value), name="grad"))
                 else:
                     self.emit(Event("store", node, frame, frame.value(target.value), name=target.attr))
-            elif isinstance(target, ast.Subscript) and is_module(frame.value(target.value)) is True:
+            elif isinstance(target, ast.Subscript) and is_module(_root(frame.value(target.value))) is True:
                 self.emit(Event("store", node, frame, frame.value(target.value), name="[]"))
 
     def branch(self, node: ast.If, frame: Frame) -> None:
@@ -918,6 +918,13 @@ def _callee(value: Value) -> Value:
         options = [o for o in value.items if o.key != NONE.key]
         if len(options) == 1:
             return options[0]
+    return value
+
+
+def _root(value: Value) -> Value:
+    """The object that an attribute or item is taken from in the end."""
+    while value.kind in ("attribute", "item") and value.base is not None:
+        value = value.base
     return value
 
 
