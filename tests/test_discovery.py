@@ -10,6 +10,7 @@ from surface import PRINTS, Cli
 
 from torchlint.discovery import NotText, decode, files, project_root
 from torchlint.settings import Settings
+from torchlint.workspace import Workspace
 
 
 def listed(directory: Path, *paths: str, **settings: object) -> list[str]:
@@ -184,9 +185,15 @@ def test_project_roots(tmp_path: Path, marks: list[str], checked: list[str], fil
     assert os.path.relpath(found, tmp_path) == root
 
 
-def test_a_finding_across_files_needs_no_mark_of_a_project(cli: Cli) -> None:
-    cli.write("a.py", PRINTS)
-    assert project_root(str(cli.directory / "x/y/a.py"), [str(cli.directory)]).startswith("/")
+def test_a_lone_script_does_not_make_its_directory_a_project(tmp_path: Path) -> None:
+    make(tmp_path, "a.py", "b.py", "deep/c.py", "p/setup.py", "p/q/r.py")
+    names = {}
+    for name in ("a.py", "p/setup.py"):
+        path = str(tmp_path / name)
+        workspace = Workspace(checked=[path])
+        project = workspace.project(path, workspace.settings(str(tmp_path)))
+        names[name] = sorted(os.path.relpath(file, tmp_path) for file in project.files())
+    assert names == {"a.py": ["a.py", "b.py"], "p/setup.py": ["p/q/r.py", "p/setup.py"]}
 
 
 def test_named_pipes_are_not_waited_for(cli: Cli) -> None:

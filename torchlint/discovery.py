@@ -48,13 +48,14 @@ def files(
     """The Python files at and under some paths, each once, sorted within each directory.
 
     A named file is taken whatever it is called and whatever is excluded. `missing` is told about each path that does
-    not exist or cannot be entered, with one clear line. Symbolic links to directories are followed once.
+    not exist or cannot be entered, with one clear line. Symbolic links to directories are followed once. Under each
+    path not more than `most` directories are searched.
     """
     seen: set[str] = set()
     for path in paths:
         absolute = os.path.abspath(path)
         if os.path.isdir(absolute):
-            found = _under(absolute, settings_for, missing)
+            found = _under(absolute, settings_for, missing, most)
         elif os.path.exists(absolute):
             found = iter((File(absolute, True),))
         else:
@@ -66,11 +67,13 @@ def files(
                 yield file
 
 
-def _under(top: str, settings_for: Callable[[str], Settings], missing: Callable[[str], None]) -> Iterator[File]:
+def _under(
+    top: str, settings_for: Callable[[str], Settings], missing: Callable[[str], None], most: int | None
+) -> Iterator[File]:
     ignored = _GitIgnores(top)
     entered: set[tuple[int, int]] = set()
     todo = [top]
-    while todo:
+    while todo and (most is None or len(entered) < most):
         directory = todo.pop()
         try:
             mark = os.stat(directory)
@@ -175,6 +178,11 @@ def _above(path: str, marks: Sequence[str]) -> str | None:
         if parent == current:
             return None
         current = parent
+
+
+def is_project(directory: str) -> bool:
+    """Whether a directory is marked as the root of a project."""
+    return any(os.path.exists(os.path.join(directory, mark)) for mark in _ROOT_MARKS)
 
 
 def project_root(path: str, checked: Sequence[str], cache: dict[str, str] | None = None) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from torchlint import engine, packs
 from torchlint import settings as configuration
-from torchlint.discovery import Decoded, File, NotText, decode, files, project_root
+from torchlint.discovery import Decoded, File, NotText, decode, files, is_project, project_root
 from torchlint.engine import Outcome
 from torchlint.rule import Rule
 from torchlint.selection import Ruleset, build
@@ -36,6 +36,7 @@ class Overrides(NamedTuple):
 
 
 _PROJECTS_HELD = 1
+_MOST_DIRECTORIES = 5000  # of a project that are searched for its files
 _NO_OVERRIDES = Overrides()
 
 
@@ -151,7 +152,10 @@ class Workspace:
         return project
 
     def _python_files(self, root: str) -> list[str]:
-        return [file.path.replace(os.sep, "/") for file in files([root], self.settings, lambda _: None)]
+        """All files of a project; around a lone script, that may lie in any directory, only those beside it."""
+        found = files([root], self.settings, lambda _: None, most=_MOST_DIRECTORIES if is_project(root) else 1)
+        named = (path for path in self.checked if path.endswith(".py"))
+        return [path.replace(os.sep, "/") for path in dict.fromkeys((*named, *(file.path for file in found)))]
 
     def content(self, path: str) -> bytes | None:
         """The content of a file, unsaved or on disk; `None` if there is none that can be read."""
