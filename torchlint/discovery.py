@@ -43,7 +43,10 @@ class Decoded(NamedTuple):
 
 
 def files(
-    paths: Sequence[str], settings_for: Callable[[str], Settings], missing: Callable[[str], None]
+    paths: Sequence[str],
+    settings_for: Callable[[str], Settings],
+    missing: Callable[[str], None],
+    most: int | None = None,
 ) -> Iterator[File]:
     """The Python files at and under some paths, each once, sorted within each directory.
 
