@@ -83,8 +83,9 @@ def load_known(model: nn.Module, path: str) -> None:
 
 ## When it is fine
 
-Code that chooses the names itself (only adapters, only names that the model has) knows what is missing. Returning,
-printing, logging or testing the result is enough.
+Code that chooses the names itself (only adapters, only names that the model has) knows what is missing, and so does
+code that loads what it has kept in memory. A comment about strictness at the call says that somebody has thought of
+it. Returning, printing, logging or testing the result is enough.
 
 ## Not seen
 
@@ -112,6 +113,7 @@ from torchlint.api import (
     dotted,
     finding,
     is_module,
+    parts,
     remove_keyword,
     rule,
 )
@@ -123,7 +125,9 @@ def check(module: Module) -> Findings:
         strict = call.argument(1, "strict")
         if strict is None or strict.kind != "const" or strict.const is not False:
             continue
-        if is_module(call.receiver) is False or _is_super(call) or not _is_ignored(module, call) or _is_chosen(call):
+        if is_module(call.receiver) is False or not _is_ignored(module, call) or not _is_from_file(call):
+            continue
+        if _is_chosen(call) or _is_explained(module, call):
             continue
         keyword = next((k for k in call.node.keywords if k.arg == "strict"), None)
         fix = None
@@ -137,8 +141,26 @@ def _text(call: Call) -> str:
     return dotted(call.node.func) or "load_state_dict"
 
 
-def _is_super(call: Call) -> bool:
-    return call.receiver.kind == "attribute" and call.receiver.name == "super"
+_READS = (
+    "torch.load",
+    "torch.hub.load_state_dict_from_url",
+    "torch.utils.model_zoo.load_url",
+    "torchvision.models.utils.load_state_dict_from_url",
+    "torchvision._internally_replaced_utils.load_state_dict_from_url",
+    "safetensors.torch.load_file",
+)
+
+
+def _is_from_file(call: Call) -> bool:
+    """Whether the weights come from a file or an address, so that nobody knows their names for certain."""
+    given = call.argument(0, "state_dict")
+    return given is not None and any(part.call_of(*_READS) for part in parts(given))
+
+
+def _is_explained(module: Module, call: Call) -> bool:
+    """Whether a comment at the call or right above it speaks of strictness: a decision that somebody took."""
+    lines = module.text.splitlines()[max(0, call.node.lineno - 4) : call.node.end_lineno]
+    return any("strict" in line.partition("#")[2] for line in lines)
 
 
 def _is_ignored(module: Module, call: Call) -> bool:
@@ -165,7 +187,8 @@ def _is_chosen(call: Call) -> bool:
         return False
     if not function.words.isdisjoint(_LOOKS):
         return True
-    for node in ast.walk(function.node):
+    around = function.node if function.cls is None else function.cls.node  # what saves may choose for what loads
+    for node in ast.walk(around):
         if isinstance(node, ast.Delete) and any(isinstance(target, ast.Subscript) for target in node.targets):
             return True
         if isinstance(node, ast.DictComp) and any(generator.ifs for generator in node.generators):

@@ -17,6 +17,7 @@ __all__ = ["Lonely", "lonely_collectives"]
 
 _RANKS = frozenset({"torch.distributed.get_rank"})
 _MAIN = frozenset({"is_main_process", "is_local_main_process"})
+_PAIRED = frozenset({"__enter__", "__exit__", "__aenter__", "__aexit__"})
 _DEEPEST = 3
 _ENDS = ("return", "raise")
 
@@ -32,7 +33,7 @@ class Lonely(NamedTuple):
 def lonely_collectives(frame: Frame) -> list[Lonely]:
     """The first collective of a function (or module body) that only rank 0, or only the others, reach."""
     body = frame.function.body if frame.function is not None else frame.source.tree.body
-    if not _asks_for_rank(body):
+    if not _asks_for_rank(body) or (frame.function is not None and frame.function.name in _PAIRED):
         return []
     walks = [_Walk(zero, _DEEPEST) for zero in (True, False)]
     first, second = (walk.block(body, frame) for walk in walks)
@@ -130,11 +131,19 @@ class _Walk:
                 if inner is None or not _mentions_collective(callee.target):
                     continue
                 walk = _Walk(self.zero, self.deep - 1)
-                for step in walk.block(callee.target.body, inner):
-                    if isinstance(step, tuple) and isinstance(step[1], ast.Call):
-                        steps.append((step[0], call, self.under[-1] if self.under else None))
-                    elif step not in _ENDS:
-                        steps.append(step)
+                under = self.under[-1] if self.under else None
+                steps.extend(
+                    _moved(step, call, under) for step in walk.block(callee.target.body, inner) if step not in _ENDS
+                )
+
+
+def _moved(step: Any, call: ast.Call, under: ast.expr | None) -> Any:
+    """A step of a called function as one of the caller: its collectives happen at the call."""
+    if isinstance(step, str):
+        return step
+    if isinstance(step[1], ast.Call):
+        return (step[0], call, under)
+    return (step[0], step[1], *([_moved(inner, call, under) for inner in part] for part in step[2:]))
 
 
 def _calls(node: ast.AST) -> list[ast.Call]:

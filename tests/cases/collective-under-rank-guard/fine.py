@@ -66,3 +66,24 @@ def unrelated(values: list, rank_of_matrix: int) -> None:
         dist.barrier()
     if dist.is_initialized():
         dist.barrier()
+
+
+class ZeroFirst:
+    def __enter__(self):
+        if dist.get_rank() != 0:
+            dist.barrier()
+
+    def __exit__(self, *error):
+        if dist.get_rank() == 0:
+            dist.barrier()
+
+
+class Guarded:
+    def barrier(self):
+        if dist.is_initialized():
+            dist.barrier()
+
+    def run(self, work):
+        if dist.get_rank() == 0:
+            work()
+        self.barrier()
