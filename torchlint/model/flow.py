@@ -14,7 +14,7 @@ from torchlint.model.syntax import Def, Function, Path, Scope, Source, children,
 
 Env = dict[str, tuple[Def, ...]]
 
-_LARGEST = 6000  # statements times names; beyond, names are answered without order
+_LARGEST = 12_000  # lines times names / 50; beyond, names are answered without order
 _ROUNDS = 3
 _COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
 _OPAQUE = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
@@ -48,7 +48,8 @@ class Flow:
                     self._env[arg.arg] = (self._scope.names[arg.arg][0],)
             if function.cls is not None and args.args:
                 self._self = args.args[0].arg
-        self.coarse = _weight(body) * max(1, len(self._scope.names) // 50) > _LARGEST
+        lines = (body[-1].end_lineno or 0) - body[0].lineno + 1 if body else 0
+        self.coarse = lines * max(1, len(self._scope.names) // 50) > _LARGEST
         if self.coarse:
             return
         if function is not None and isinstance(function.node, ast.Lambda):
@@ -368,22 +369,6 @@ def _first(name: str) -> str:
 
 def _followed(name: str) -> bool:
     return "." in name or "[" in name
-
-
-def _weight(body: list[ast.stmt]) -> int:
-    total = 0
-    stack: list[list[ast.stmt]] = [body]
-    while stack:
-        block = stack.pop()
-        total += len(block)
-        for statement in block:
-            for field in ("body", "orelse", "finalbody", "handlers", "cases"):
-                inner = getattr(statement, field, None)
-                if inner and not isinstance(statement, _OPAQUE):
-                    stack.extend(item.body for item in inner if not isinstance(item, ast.stmt))
-                    if isinstance(inner[0], ast.stmt):
-                        stack.append(inner)
-    return total
 
 
 _STATEMENTS: dict[type, Callable[[Flow, Any], None]] = {

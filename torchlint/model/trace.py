@@ -277,17 +277,22 @@ def place_of(node: ast.AST, frame: Frame, source: Source) -> Place:
 
 
 class Node:
-    """A point of the graph. `back` holds the loop headers that control returns to, `assume` what a test told."""
+    """A point of the graph. `back` holds the loop headers that control returns to, `side` the outcome of a test."""
 
-    __slots__ = ("assume", "back", "event", "loop", "next", "test")
+    __slots__ = ("back", "event", "loop", "next", "side", "test")
 
     def __init__(self) -> None:
         self.event: Event | None = None
         self.test = -1
-        self.assume: tuple[tuple[str, bool], ...] = ()
+        self.side: tuple[ast.expr, bool, Frame] | None = None
         self.loop: Loop | None = None
         self.next: list[int] = []
         self.back: list[int] = []
+
+    @property
+    def assume(self) -> tuple[tuple[str, bool], ...]:
+        """What the test told; worked out when a path is looked for, because most are never asked about."""
+        return _assumed(*self.side) if self.side is not None else ()
 
 
 class Trace:
@@ -402,10 +407,11 @@ class Trace:
             seen.add(state)
             if len(seen) > _MOST_STATES:
                 return None
-            if node.assume:
-                if any((key, not outcome) in known for key, outcome in node.assume):
+            if node.side is not None:
+                told = node.assume
+                if any((key, not outcome) in known for key, outcome in told):
                     continue
-                known = known.union([item for item in node.assume if needed[item[0]][1] or item[0] in asked])
+                known = known.union([item for item in told if needed[item[0]][1] or item[0] in asked])
             event = node.event
             if event is not None:
                 if goal(event):
@@ -542,6 +548,9 @@ def _assumed(test: ast.expr, outcome: bool, frame: Frame) -> tuple[tuple[str, bo
     return tuple((f"{frame.key}\0{text}", holds) for text, holds in parts)
 
 
+_FLIPPED: dict[type[ast.cmpop], type[ast.cmpop]] = {ast.NotEq: ast.Eq, ast.IsNot: ast.Is, ast.NotIn: ast.In}
+
+
 def _parts(expression: ast.expr, outcome: bool) -> Iterator[tuple[str, bool]]:
     test = expression
     while isinstance(test, ast.UnaryOp) and isinstance(test.op, ast.Not):
@@ -556,8 +565,7 @@ def _parts(expression: ast.expr, outcome: bool) -> Iterator[tuple[str, bool]]:
         and len(test.ops) == 1
         and isinstance(test.ops[0], ast.NotEq | ast.IsNot | ast.NotIn)
     ):
-        flipped = {ast.NotEq: ast.Eq, ast.IsNot: ast.Is, ast.NotIn: ast.In}[type(test.ops[0])]()
-        test = ast.Compare(left=test.left, ops=[flipped], comparators=test.comparators)
+        test = ast.Compare(left=test.left, ops=[_FLIPPED[type(test.ops[0])]()], comparators=test.comparators)
         outcome = not outcome
     for part in ast.walk(test):
         if isinstance(part, ast.Call) and not (isinstance(part.func, ast.Name) and part.func.id in _STABLE_CALLS):
@@ -738,7 +746,7 @@ class _Builder:
             guards = self.guards
             if known is None:
                 side = self.node()
-                side.assume, side.test = _assumed(node.test, outcome, frame), start[0]
+                side.side, side.test = (node.test, outcome, frame), start[0]
                 self.guards = (*guards, Guard(node.test, outcome, frame))
             self.block(body, frame)
             self.guards = guards
@@ -1005,7 +1013,15 @@ def _static(project: Project, function: Function, body: Frame, name: str) -> Fun
     if own is not None:
         nested = own[0].target if len(own) == 1 and own[0].kind == "function" and not rest else None
         return nested if isinstance(nested, Function) else None
-    definitions = function.source.scope.names.get(first, ())
+    cache = function.source.models
+    if name in cache:
+        return cache[name]  # type: ignore[no-any-return]
+    found = cache[name] = _of_module(project, function.source, body, first, rest)
+    return found
+
+
+def _of_module(project: Project, source: Source, body: Frame, first: str, rest: list[str]) -> Function | None:
+    definitions = source.scope.names.get(first, ())
     if not any(d.kind in ("function", "import", "class") for d in definitions):
         return None
     value = body.lookup(first)
