@@ -53,13 +53,23 @@ def _requests(project: Project, source: Source) -> Iterator[tuple[ast.Call, Func
     for node, scope in source.by_name.get("use_deterministic_algorithms", ()):
         frame = project.frame(source, scope.function)
         callee = frame.value(node.func)
-        if callee.kind != "ref" or callee.name != _ASKS or _conditional(source, node):
+        if (
+            callee.kind != "ref"
+            or callee.name != _ASKS
+            or _conditional(source, node)
+            or _toggled(source, scope.function)
+        ):
             continue
         value = frame.value(node)
         mode, warn_only = value.argument(0, "mode"), value.argument(None, "warn_only")
         if mode is not None and mode.kind == "const" and mode.const is True:
             only = False if warn_only is None else bool(warn_only.const) if warn_only.kind == "const" else None
             yield node, scope.function, Asked(place_of(node, frame, source), only)
+
+
+def _toggled(source: Source, function: Function | None) -> bool:
+    """Whether a function sets the mode more than once, as around a measurement."""
+    return sum(scope.function is function for _, scope in source.by_name["use_deterministic_algorithms"]) > 1
 
 
 def _entries(project: Project, source: Source, node: ast.AST, function: Function | None, depth: int) -> Iterator[str]:
