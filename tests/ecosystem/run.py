@@ -131,12 +131,12 @@ def check_all(chosen: list[projects.Project], rules: list[str], *, accept: bool,
     for part in checking.check(present, sorted(codes)):
         done = Run([*done.found, *part.found], done.sizes | part.sizes, [*done.errors, *part.errors])
         ((name, size),) = part.sizes.items()
+        checking.remember(part, codes)
         if not quiet:
             per_thousand = 1000 * len(part.found) / max(1, size.lines)
             counts = f"{len(part.found):5} findings {size.lines:8} lines {per_thousand:7.2f} per 1,000 lines"
             print(f"{name:32} {counts} {size.seconds:6.1f} s", flush=True)
     print(*done.errors, sep="\n", end="\n" if done.errors else "", file=sys.stderr)
-    checking.remember(done, codes)
     if not quiet:
         print_rules(done)
     return compare(done, codes, accept=accept) or (1 if done.errors or absent else 0)
