@@ -241,16 +241,20 @@ def _spent(module: Module, trace: Trace, clip: Event, optimizer: Value) -> Findi
 
 def _misplaced(module: Module, trace: Trace, clip: Event, step: Event, optimizer: Value) -> Findings:
     loop = common_loop(clip, step)
-    if loop is None or concerns(clip, optimizer) is not True or not trace.complete or gradients_by_hand(trace, loop):
+    if loop is None or concerns(clip, optimizer) is not True or not trace.complete:
         return
-    clears, fills = clearing(trace, optimizer), filling(trace, optimizer)
-    backwards = [fill for fill in fills if fill.kind == "backward" and loop in fill.loops]
-    users = [s for s in trace.of("step") if concerns(s, optimizer) is not False]
-    users += [fill for fill in fills if fill.kind != "backward"]
+    clears = clearing(trace, optimizer)
+    backwards = trace.inside(loop, "backward")
+    users = [event for event in trace.of("step") if concerns(event, optimizer) is not False]
     if not backwards or not clears or any(managed(backward) is not False for backward in backwards):
         return
-    filled = any(trace.path(fill, this(clip), lambda e: e in clears) for fill in fills)
+    filled = any(trace.path(backward, this(clip), lambda e: e in clears) for backward in backwards)
     used = trace.path(clip, lambda e: e in users, lambda e: e in clears) is not None
+    if (filled and used) or gradients_by_hand(trace, loop):
+        return
+    others = [event for event in filling(trace, optimizer) if event not in backwards]
+    filled = filled or any(trace.path(other, this(clip), lambda e: e in clears) for other in others)
+    used = used or trace.path(clip, lambda e: e in others, lambda e: e in clears) is not None
     code = module.code(clip.node)
     if not filled and trace.from_entry(this(clip), lambda e: e in clears) is None:
         message = f"`{code}` runs before `backward()`, when there are no gradients to clip"

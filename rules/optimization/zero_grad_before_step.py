@@ -201,13 +201,13 @@ def _micro_batches(trace: Trace, step: Event) -> Findings:
     """Accumulation that clears on every micro-batch but steps on every k-th."""
     optimizer = optimizer_of(step)
     loop = step.loop
-    if optimizer is None or loop is None or not trace.complete or gradients_by_hand(trace, loop):
-        return
     tests = [guard.test for guard in step.guards if guard.is_periodic and guard.outcome]
+    if optimizer is None or loop is None or not tests or not trace.complete or gradients_by_hand(trace, loop):
+        return
     fills = [event for event in filling(trace, optimizer) if loop in event.loops]
     clears = [event for event in clearing(trace, optimizer) if event.loop is loop]
     steps = [other for other in trace.inside(loop, "step") if concerns(other, optimizer) is not False]
-    if not tests or len(steps) != 1 or any(fill.kind != "backward" or managed(fill) is not False for fill in fills):
+    if len(steps) != 1 or any(fill.kind != "backward" or managed(fill) is not False for fill in fills):
         return
     for clear in clears:
         if any(guard.test in tests for event in (clear, *fills) for guard in event.guards):

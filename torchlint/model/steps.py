@@ -335,14 +335,17 @@ def step_in_vain(trace: Trace, step: Event) -> InVain | None:
     if optimizer is None or not trace.complete or (step.manager is None and step.argument(0, "closure") is not None):
         return None
     clears = clearing(trace, optimizer)
+    reaching = [clear for clear in clears if trace.path(clear, this(step), lambda e: e.kind == "backward") is not None]
+    if not reaching:
+        return None
     fills = filling(trace, optimizer)
-    if not clears or any(managed(fill) is not False for fill in fills if fill.kind == "backward"):
+    if any(managed(fill) is not False for fill in fills if fill.kind == "backward"):
         return None
     if any(trace.path(fill, this(step), lambda e: e in clears) is not None for fill in fills):
         return None
     if gradients_by_hand(trace, None):
         return None
-    for clear in clears:
+    for clear in reaching:
         if trace.path(clear, this(step), lambda e: e in fills) is None:
             continue
         for fill in fills:
