@@ -127,14 +127,14 @@ from torchlint.api import (
     replace,
     roles,
     rule,
-    total_of,
     summand_unit,
+    total_of,
 )
 
 
 @rule("TL211", "epoch-average-denominator", Category.SUSPICIOUS, since="0.1", triggers=("len(",))
 def check(module: Module) -> Findings:
-    for division in operations(module, ast.Div):
+    for division in operations(module, ast.Div, calling=("len",)):
         counted = division.right.argument(0) if division.right.call_of("len") else None
         if counted is None:
             continue

@@ -152,8 +152,8 @@ from torchlint.api import (
 
 @rule("TL209", "mean-loss-divided-by-batch", Category.SUSPICIOUS, since="0.1")
 def check(module: Module) -> Findings:
-    for division in operations(module, ast.Div):
-        if _is_number(division.left_node):
+    for division in operations(module, ast.Div, calling=("loss", "crit", "entropy", "objective")):
+        if isinstance(division.right_node, ast.Constant) or _is_number(division.left_node):
             continue
         loss = reduced(division.left)
         if loss is None or loss.kind != "mean" or not is_batch_size(division.right, loss.loss):

@@ -127,10 +127,12 @@ from torchlint.api import (
 
 @rule("TL210", "sum-loss-scaled-by-batch", Category.SUSPICIOUS, since="0.1")
 def check(module: Module) -> Findings:
-    for product in operations(module, ast.Mult):
+    for product in operations(module, ast.Mult, calling=("loss", "crit", "entropy", "objective")):
         if not isinstance(product.node, ast.BinOp):
             continue
         left, right = product.node.left, product.node.right
+        if isinstance(left, ast.Constant) or isinstance(right, ast.Constant):
+            continue
         sides = ((product.left, left, product.right, right), (product.right, right, product.left, left))
         for total, kept, size, factor in sides:
             loss = reduced(total)

@@ -219,11 +219,31 @@ def _whole_terms(value: Value) -> Iterator[Value]:
                 stack.extend(term.frame.value(k.value) for k in term.node.keywords)
 
 
-def operations(module: Module, kind: type[ast.operator]) -> Iterator[Operation]:
-    """All uses of an arithmetic operator in the file, `a / b` and `a /= b` alike, in the order of the text."""
-    found = [Operation(node, module.frame(function)) for node, function in module.source.operators.get(kind, ())]
-    found.sort(key=lambda o: (o.node.lineno, o.node.col_offset))
-    yield from found
+def operations(module: Module, kind: type[ast.operator], *, calling: tuple[str, ...] = ("",)) -> Iterator[Operation]:
+    """The uses of an arithmetic operator in the file, `a / b` and `a /= b` alike, in the order of the text.
+
+    Only those in functions that call something whose name contains one of the pieces in `calling`.
+    """
+    known: dict[type[ast.operator], list[tuple[Operation, Function | None]]] | None
+    known = module.source.models.get("operations")
+    if known is None:
+        known = module.source.models["operations"] = {}
+        stack: list[tuple[ast.AST, Function | None]] = [(module.tree, None)]
+        while stack:
+            node, function = stack.pop()
+            function = module.source.function_of.get(id(node), function)
+            if isinstance(node, ast.BinOp | ast.AugAssign):
+                known.setdefault(type(node.op), []).append((Operation(node, module.frame(function)), function))
+            stack.extend((child, function) for child in ast.iter_child_nodes(node))
+        for found in known.values():
+            found.sort(key=lambda o: (o[0].node.lineno, o[0].node.col_offset))
+    wanted: dict[int, bool] = {}
+    for operation, function in known.get(kind, ()):
+        if id(function) not in wanted:
+            words = function.words if function is not None else module.source.by_name
+            wanted[id(function)] = any(piece in word.lower() for word in words for piece in calling)
+        if wanted[id(function)]:
+            yield operation
 
 
 class Total(NamedTuple):
@@ -313,6 +333,6 @@ __all__ = [
     "reduced",
     "reduction_of_call",
     "sized_by",
-    "total_of",
     "summand_unit",
+    "total_of",
 ]
