@@ -131,7 +131,8 @@ def check_all(chosen: list[projects.Project], rules: list[str], *, accept: bool,
     for part in checking.check(present, sorted(codes)):
         done = Run([*done.found, *part.found], done.sizes | part.sizes, [*done.errors, *part.errors])
         ((name, size),) = part.sizes.items()
-        checking.remember(part, codes)
+        if not part.errors:
+            checking.remember(part, codes)
         if not quiet:
             per_thousand = 1000 * len(part.found) / max(1, size.lines)
             counts = f"{len(part.found):5} findings {size.lines:8} lines {per_thousand:7.2f} per 1,000 lines"
