@@ -184,7 +184,7 @@ from torchlint.api import (
 @rule("TL410", "discarded-tensor-result", Category.CORRECTNESS, since="0.1")
 def check(module: Module) -> Findings:
     for node, frame in module.discarded():
-        if not isinstance(node, ast.Call):
+        if not isinstance(node, ast.Call) or not _may_be_pure(node.func):
             continue
         value = frame.value(node)
         wraps = value.node is node and (value.name in roles.WRAPPERS or value.name == "torch.compile")
@@ -199,6 +199,13 @@ def check(module: Module) -> Findings:
                 f"`{module.code(node.func)}(...)` returns a new tensor, which is thrown away; `{text}` stays as it was"
             )
         yield finding(module.place(node), message, fix=_assignment(module, node, text) if _is_place(kept) else None)
+
+
+def _may_be_pure(func: ast.expr) -> bool:
+    """Whether the name alone allows a discarded result to matter; imported names may be anything."""
+    return isinstance(func, ast.Name) or (
+        isinstance(func, ast.Attribute) and (func.attr in _LAST_NAMES or func.attr in torch_api.pure_tensor_methods())
+    )
 
 
 def _wrapped(node: ast.Call) -> ast.expr | None:
@@ -226,6 +233,7 @@ _FUNCTIONS = frozenset(
     f"torch.nn.functional.{name}"
     for name in ("normalize", "pad", "softmax", "log_softmax", "interpolate", "one_hot", "sigmoid", "tanh")
 )
+_LAST_NAMES = frozenset(name.rpartition(".")[2] for name in (*_FUNCTIONS, *roles.WRAPPERS, "torch.compile"))
 _CLOCKS = frozenset({"perf_counter", "time", "monotonic", "synchronize", "do_bench", "timeit", "Timer", "process_time"})
 _RAISING = frozenset({"raises", "assertRaises", "assertRaisesRegex", "assert_raises", "suppress", "warns"})
 

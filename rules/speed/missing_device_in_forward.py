@@ -222,8 +222,9 @@ def _meetings(forward: Function, frame: Frame) -> Iterator[tuple[Value, str]]:
 
 
 def _meeting(frame: Frame, one: ast.expr, other: ast.expr) -> Iterator[tuple[Value, str]]:
-    if isinstance(one, ast.expr) and isinstance(other, ast.expr) and _follows_module(frame.value(other)):
-        for made in _made(frame.value(one)):
+    made_here = _made(frame.value(one))
+    if made_here and _follows_module(frame.value(other)):
+        for made in made_here:
             yield made, f"`{ast.unparse(other)}`"
 
 

@@ -62,6 +62,7 @@ class Project:
         self._imports: dict[tuple[str, str], Value] = {}
         self._numbers: dict[object, int] = {}
         self._open: list[Frame] = []
+        self._held = 0
         self._inlined: dict[int, int] = {}
         self._following: set[tuple[int, str]] = set()
 
@@ -76,17 +77,19 @@ class Project:
 
     def add(self, source: Source) -> None:
         """Make a checked file known, so that others that import it see the same text."""
-        former = self._sources.pop(source.path, None)
-        if former is not None and former is not source:
-            former.dispose()
-        self._sources[source.path] = source
+        if self._sources.get(source.path) is not source:
+            self._drop(source.path)
+            self._sources[source.path] = source
+            self._held += len(source.text)
 
     def load(self, path: str) -> Source | None:
         """The parsed file, or `None` if it does not exist or does not parse."""
         self.used.add(path)
         if path in self._sources:
-            return self._sources[path]
-        source: Source | None = None
+            source = self._sources.pop(path)
+            self._sources[path] = source  # the most recently used come last
+            return source
+        source = None
         data = self.read(path)
         if data is not None and len(data) <= _LARGEST and (path.endswith("__init__.py") or _concerns(data)):
             try:
@@ -95,35 +98,37 @@ class Project:
             except (SyntaxError, ValueError, RecursionError, MemoryError):
                 source = None
         self._sources[path] = source
+        self._held += len(source.text) if source is not None else 0
         return source
 
     def finish(self) -> None:
         """Forget what was worked out for the last checked file, and drop files beyond the memory bound."""
         self.used = set()
+        touched = {id(frame.source): frame.source for frame in self._open}
         for frame in self._open:
             frame.close()
+        for source in touched.values():
+            source.forget()
         self._open.clear()
         self._imports.clear()
         self._numbers.clear()
         self._inlined.clear()
-        held = 0
-        for path in reversed(list(self._sources)):
-            source = self._sources[path]
-            if source is None:
-                continue
-            held += len(source.text)
-            source.forget()
-            if held > _HELD:
-                source.dispose()
-                del self._sources[path]
+        for path in [p for p, s in self._sources.items() if s is not None]:
+            if self._held <= _HELD:
+                break
+            self._drop(path)
+
+    def _drop(self, path: str) -> None:
+        source = self._sources.pop(path, None)
+        if source is not None:
+            self._held -= len(source.text)
+            source.dispose()
 
     def close(self) -> None:
         """Free everything that is held; the project can still be used and reads its files again."""
         self.finish()
-        for source in self._sources.values():
-            if source is not None:
-                source.dispose()
-        self._sources.clear()
+        for path in list(self._sources):
+            self._drop(path)
 
     def number(self, identity: object) -> int:
         """A small number for an identity, the same for equal ones until `finish`."""

@@ -552,7 +552,7 @@ _FLIPPED: dict[type[ast.cmpop], type[ast.cmpop]] = {ast.NotEq: ast.Eq, ast.IsNot
 
 
 def _parts(expression: ast.expr, outcome: bool) -> Iterator[tuple[str, bool]]:
-    test = expression
+    test: ast.expr = expression
     while isinstance(test, ast.UnaryOp) and isinstance(test.op, ast.Not):
         test, outcome = test.operand, not outcome
     if isinstance(test, ast.BoolOp):
@@ -567,6 +567,7 @@ def _parts(expression: ast.expr, outcome: bool) -> Iterator[tuple[str, bool]]:
     ):
         test = ast.Compare(left=test.left, ops=[_FLIPPED[type(test.ops[0])]()], comparators=test.comparators)
         outcome = not outcome
+    part: ast.AST
     for part in ast.walk(test):
         if isinstance(part, ast.Call) and not (isinstance(part.func, ast.Name) and part.func.id in _STABLE_CALLS):
             method = isinstance(part.func, ast.Attribute) and not part.args and not part.keywords
