@@ -132,6 +132,8 @@ project.
 - https://docs.pytorch.org/docs/stable/notes/cuda.html#asynchronous-execution
 """
 
+import ast
+
 from torchlint.api import (
     Category,
     Event,
@@ -202,9 +204,18 @@ def _reads(event: Event) -> bool:
 
 def _is_conditional(event: Event, loop: Loop) -> bool:
     """Whether the event does not happen in every step of the loop."""
-    if event.loop is not loop:
+    if event.loop is not loop or any(_is_inside(guard, loop) for guard in event.guards):
         return True
-    return any(_is_inside(guard, loop) for guard in event.guards)
+    if event.frame is loop.frame:
+        return _leaves_before(loop.node, event, (ast.Continue, ast.Break))
+    function = event.frame.function
+    return function is not None and _leaves_before(function.node, event, (ast.Return,))
+
+
+def _leaves_before(holder: ast.AST, event: Event, ways: tuple[type[ast.stmt], ...]) -> bool:
+    """Whether some statement in front of the event may leave, so that not every step reaches it."""
+    line = getattr(event.node, "lineno", 0)
+    return any(isinstance(node, ways) and node.lineno < line for node in ast.walk(holder))
 
 
 def _is_inside(guard: Guard, loop: Loop) -> bool:

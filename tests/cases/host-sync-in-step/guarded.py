@@ -55,3 +55,23 @@ def shapes(model: nn.Module, loader, device: torch.device) -> int:
         labels = y.tolist()
         del labels
     return seen
+
+
+def check_finite(value: torch.Tensor) -> None:
+    if torch.isfinite(value).all():
+        return
+    raise ValueError(f"{(~torch.isfinite(value)).sum().item()} values are not finite")
+
+
+def checked(model: nn.Module, loader, device: torch.device) -> None:
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    model.to(device).train()
+    total = 0.0
+    for x, y in loader:
+        x, y = x.to(device), y.to(device)
+        check_finite(x)
+        optimizer.zero_grad()
+        loss = nn.functional.cross_entropy(model(x), y)
+        loss.backward()
+        optimizer.step()
+        total += loss.item()
