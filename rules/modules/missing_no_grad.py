@@ -125,6 +125,7 @@ from torchlint.api import (
     Measured,
     Module,
     Trace,
+    Value,
     finding,
     has_parameters,
     may_touch,
@@ -148,11 +149,17 @@ def check(module: Module) -> Findings:
         if trace.of("grad_mode") or not trace.complete:
             continue
         for off in trace.of("eval"):
-            if off.subject is None or off.subject.kind != "instance" or has_parameters(off.subject) is not True:
-                continue
-            for run in runs_of(trace, off.subject):
+            for run in runs_of(trace, off.subject) if off.subject is not None and _learns(trace, off.subject) else ():
                 if _records(trace, off, run):
                     yield _report(module, run, off)
+
+
+def _learns(trace: Trace, model: Value) -> bool:
+    """Whether a model certainly has parameters with gradients: it is made here, or trained here."""
+    if unwrapped(model).kind in ("instance", "call"):
+        return has_parameters(model) is True
+    runs = [run for run in runs_of(trace, model) if run.loop is not None and run.no_grad is False]
+    return model.kind != "union" and any(trace.inside(run.loop, "backward") for run in runs if run.loop is not None)
 
 
 def _records(trace: Trace, off: Event, run: Event) -> bool:
@@ -168,7 +175,7 @@ def _records(trace: Trace, off: Event, run: Event) -> bool:
     if trace.path(off, this(run)) is None or trace.from_entry(this(run), this(off)) is not None:
         return False
     model = unwrapped(off.subject)
-    return not any(may_touch(event, (model,), deep=True) for event in trace.inside(run.loop, "call"))
+    return not any(may_touch(event, (model,)) for event in trace.inside(run.loop, "call"))
 
 
 _PLAIN_CONTEXTS = frozenset({"torch.amp.autocast", "torch.autocast", "torch.cuda.amp.autocast"})

@@ -1,0 +1,51 @@
+"""Found through methods, helpers, third-party metrics and pretrained models."""
+
+import torch
+from metrics import accuracy
+from torch import nn
+from torch.nn import functional as F
+from transformers import AutoModelForSequenceClassification
+
+
+class Trainer:
+    def __init__(self, model, loader):
+        self.model = model
+        self.loader = loader
+        self.optimizer = torch.optim.Adam(self.model.parameters(), lr=1e-3)
+
+    def train_epoch(self):
+        self.model.train()
+        for x, y in self.loader:
+            self.optimizer.zero_grad()
+            F.cross_entropy(self.model(x), y).backward()
+            self.optimizer.step()
+
+    def evaluate(self, loader):
+        self.model.eval()
+        total = 0.0
+        for x, y in loader:
+            output = self.model(x)  # TL408
+            total += F.cross_entropy(output, y).item()
+            total += accuracy(output, y)
+        return total
+
+    def fit(self, loader):
+        for _ in range(10):
+            self.train_epoch()
+            self.evaluate(loader)
+
+
+def finetune(train_loader, val_loader):
+    model = AutoModelForSequenceClassification.from_pretrained("bert-base-uncased")
+    optimizer = torch.optim.AdamW(model.parameters(), lr=2e-5)
+    for _ in range(3):
+        model.train()
+        for batch in train_loader:
+            optimizer.zero_grad()
+            model(**batch).loss.backward()
+            optimizer.step()
+        model.eval()
+        hits = 0
+        for batch in val_loader:
+            hits += (model(**batch).logits.argmax(-1) == batch["labels"]).sum()  # TL408
+        print(hits)
