@@ -45,7 +45,7 @@ from torchlint.model.members import (
     plain_containers,
 )
 from torchlint.model.modes import *  # noqa: F403
-from torchlint.model.offsets import Alignment, Stretch, alignment, is_causal_model, paired_at, stretch_of, token_losses
+from torchlint.model.offsets import Score, alignment, is_causal_model, paired_at, scores, shift_inside, stretch_of
 from torchlint.model.placement import (
     CONSTANT_FACTORIES,
     FROM_HOST,
@@ -90,7 +90,6 @@ __all__ = [
     "RANDOM_FACTORIES",
     "UNKNOWN",
     "Accumulation",
-    "Alignment",
     "Asked",
     "Call",
     "Category",
@@ -118,10 +117,10 @@ __all__ = [
     "Related",
     "Rule",
     "Safety",
+    "Score",
     "Severity",
     "Shape",
     "Span",
-    "Stretch",
     "Total",
     "Trace",
     "Use",
@@ -171,12 +170,13 @@ __all__ = [
     "reduction_of_call",
     "roles",
     "rule",
+    "scores",
     "sequential_layers",
     "shape_of",
+    "shift_inside",
     "starts_at",
     "stretch_of",
     "summand_unit",
-    "token_losses",
     "torch_api",
     "total_of",
     "truth",

@@ -166,69 +166,59 @@ from torchlint.api import (
     Category,
     Event,
     Evidence,
-    Finding,
     Findings,
     Fix,
     Measured,
     Module,
-    Value,
-    alignment,
     finding,
     is_causal_model,
+    paired_at,
     replace,
     rule,
+    scores,
+    shift_inside,
     stretch_of,
-    token_losses,
     unwrapped,
 )
+
+_MESSAGE = "`{}` shifts the labels by itself, and they are shifted already"
 
 
 @rule("TL301", "labels-shifted-twice", Category.CORRECTNESS, since="0.1")
 def check(module: Module) -> Findings:
     reported: set[int] = set()
-    for trace in module.traces:
-        for event in trace.of("forward"):
-            if event.subject is None or id(event.node) in reported:
-                continue
-            found = _hugging_face(event) if is_causal_model(unwrapped(event.subject)) else _own_model(event)
-            if found is not None:
-                reported.add(id(event.node))
-                yield found
+    for event in (e for trace in module.traces for e in trace.of("forward")):
+        if id(event.node) not in reported and _is_shifted_twice(event):
+            reported.add(id(event.node))
+            yield finding(event, _MESSAGE.format(ast.unparse(_callee(event.node))), fix=_unshifted(event))
+    for score in scores(module):
+        node, frame = paired_at(score.event, score.loss)
+        if score.offset != 2 or id(node) in reported or node is score.loss.node or shift_inside(score.loss) != 1:
+            continue
+        reported.add(id(node))
+        yield finding(
+            module.place(node, frame),
+            _MESSAGE.format(ast.unparse(_callee(node))),
+            see=[(score.loss, "the second shift is in the operands of this loss")],
+        )
 
 
-def _hugging_face(event: Event) -> Finding | None:
-    labels, tokens = event.argument(None, "labels"), event.argument(0, "input_ids")
-    if labels is None or tokens is None or event.argument(None, "shift_labels") is not None:
-        return None
+def _callee(node: ast.AST) -> ast.AST:
+    return node.func if isinstance(node, ast.Call) else node
+
+
+def _is_shifted_twice(event: Event) -> bool:
+    """Whether a model of Hugging Face is given labels that lie one token ahead of its input."""
+    labels = event.argument(None, "labels")
+    if labels is None or event.subject is None or not is_causal_model(unwrapped(event.subject)):
+        return False
+    tokens = event.argument(0, "input_ids")
+    if tokens is None or event.argument(None, "shift_labels") is not None:
+        return False
     aim, read = stretch_of(labels), stretch_of(tokens)
     if aim is None or read is None or aim.base.key != read.base.key or aim.symbols != read.symbols:
-        return None
-    if aim.start - read.start != 1:
-        return None
-    return finding(
-        event, f"`{event.text}` shifts the labels by itself, and they are shifted already", fix=_unshifted(event)
-    )
-
-
-def _own_model(event: Event) -> Finding | None:
-    for loss in token_losses(event.value):
-        found = alignment(loss)
-        if found is not None and found.same_sequence and found.offset == 2 and _shift_inside(loss) == 1:
-            return finding(
-                event,
-                f"`{event.text}` shifts the labels by itself, and they are shifted already",
-                see=[(loss, "the second shift is in the operands of this loss")],
-            )
-    return None
-
-
-def _shift_inside(loss: Value) -> int | None:
-    """How far the model's own code shifts, whatever it is given."""
-    assert loss.frame is not None
-    alone = loss.frame.project.frame(loss.frame.source, loss.frame.function)
-    assert loss.node is not None
-    found = alignment(alone.value(loss.node))
-    return found.offset if found is not None else None
+        return False
+    return aim.start - read.start == 1
 
 
 def _unshifted(event: Event) -> Fix | None:

@@ -130,53 +130,38 @@ Windows that are cut in a preprocessing script, packed sequences, offsets that a
 import ast
 
 from torchlint.api import (
-    Alignment,
     Category,
-    Event,
     Evidence,
     Findings,
     Measured,
     Module,
-    Trace,
-    Value,
-    alignment,
+    Score,
     finding,
     paired_at,
     rule,
-    token_losses,
+    scores,
+    shift_inside,
 )
 
 
 @rule("TL302", "next-token-misaligned", Category.CORRECTNESS, since="0.1")
 def check(module: Module) -> Findings:
     reported: set[int] = set()
-    for trace in module.traces:
-        for event, loss, found in _token_losses(trace):
-            offset = found.offset
-            if not found.same_sequence or offset is None or offset == 1:
-                continue
-            if offset == 0 and not found.logits_cut:  # the rule about targets that equal the inputs
-                continue
-            if offset > 1 and (_shifts_by_itself(loss) or _has_nearer(trace, found)):
-                continue
-            node, frame = paired_at(event, loss)
-            if id(node) in reported:
-                continue
-            reported.add(id(node))
-            see = [] if node is loss.node else [(loss, "the tokens are scored here")]
-            callee = ast.unparse(node.func) if isinstance(node, ast.Call) else event.text
-            place = module.place(node, frame)
-            yield finding(place, f"`{callee}` scores each output against {_target(offset)}", see=see)
-
-
-def _token_losses(trace: Trace) -> list[tuple[Event, Value, Alignment]]:
-    found = []
-    for event in trace.of("loss", "forward"):
-        for loss in token_losses(event.value):
-            aligned = alignment(loss)
-            if aligned is not None:
-                found.append((event, loss, aligned))
-    return found
+    for score in scores(module):
+        node, frame = paired_at(score.event, score.loss)
+        if id(node) in reported or score.offset == 1:
+            continue
+        if score.offset == 0 and not score.alignment.logits_cut:  # the rule about targets that equal the inputs
+            continue
+        if score.offset > 1 and (shift_inside(score.loss) == 1 or _has_nearer(module, score)):
+            continue
+        reported.add(id(node))
+        callee = ast.unparse(node.func) if isinstance(node, ast.Call) else score.event.text
+        yield finding(
+            module.place(node, frame),
+            f"`{callee}` scores each output against {_target(score.offset)}",
+            see=[] if node is score.loss.node else [(score.loss, "the tokens are scored here")],
+        )
 
 
 def _target(offset: int) -> str:
@@ -187,23 +172,12 @@ def _target(offset: int) -> str:
     return f"the token {offset} ahead, not the next one"
 
 
-def _shifts_by_itself(loss: Value) -> bool:
-    """Whether the model shifts what it is given; labels that are shifted before are another rule's."""
-    if loss.frame is None or loss.node is None or loss.frame.parent is None:
-        return False
-    alone = alignment(loss.frame.project.frame(loss.frame.source, loss.frame.function).value(loss.node))
-    return alone is not None and alone.offset == 1
-
-
-def _has_nearer(trace: Trace, found: Alignment) -> bool:
+def _has_nearer(module: Module, score: Score) -> bool:
     """Whether another loss on the same sequence predicts fewer tokens ahead: heads for several tokens."""
+    base = score.alignment.targets.base.key
     return any(
-        other.same_sequence
-        and other.targets.base.key == found.targets.base.key
-        and other.offset is not None
-        and found.offset is not None
-        and 0 < other.offset < found.offset
-        for _, _, other in _token_losses(trace)
+        other.trace is score.trace and other.alignment.targets.base.key == base and 0 < other.offset < score.offset
+        for other in scores(module)
     )
 
 

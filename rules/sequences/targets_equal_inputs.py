@@ -184,12 +184,11 @@ from torchlint.api import (
     Measured,
     Module,
     Verb,
-    alignment,
     finding,
     paired_at,
     rename_attribute,
     rule,
-    token_losses,
+    scores,
     wrap,
 )
 
@@ -197,24 +196,19 @@ from torchlint.api import (
 @rule("TL303", "targets-equal-inputs", Category.CORRECTNESS, since="0.1")
 def check(module: Module) -> Findings:
     reported: set[int] = set()
-    for trace in module.traces:
-        for event in trace.of("loss", "forward"):
-            for loss in token_losses(event.value):
-                found = alignment(loss)
-                if found is None or not found.same_sequence or found.offset != 0 or found.logits_cut:
-                    continue
-                node, frame = paired_at(event, loss)
-                if id(node) in reported:
-                    continue
-                reported.add(id(node))
-                here = event.is_local and node is loss.node
-                callee = ast.unparse(node.func) if isinstance(node, ast.Call) else event.text
-                yield finding(
-                    module.place(node, frame),
-                    f"`{callee}` scores each output against the token that it has just read",
-                    see=[] if node is loss.node else [(loss, "the tokens are scored here")],
-                    fix=_shift(event) if here and found.targets.axis is None else None,
-                )
+    for score in scores(module):
+        node, frame = paired_at(score.event, score.loss)
+        if score.offset != 0 or score.alignment.logits_cut or id(node) in reported:
+            continue
+        reported.add(id(node))
+        here = score.event.is_local and node is score.loss.node
+        callee = ast.unparse(node.func) if isinstance(node, ast.Call) else score.event.text
+        yield finding(
+            module.place(node, frame),
+            f"`{callee}` scores each output against the token that it has just read",
+            see=[] if node is score.loss.node else [(score.loss, "the tokens are scored here")],
+            fix=_shift(score.event) if here and score.alignment.targets.axis is None else None,
+        )
 
 
 def _shift(event: Event) -> Fix | None:

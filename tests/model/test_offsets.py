@@ -4,7 +4,7 @@ import ast
 
 import pytest
 
-from torchlint.model.offsets import alignment, stretch_of, token_losses
+from torchlint.model.offsets import alignment, stretch_of
 from torchlint.model.project import Project
 from torchlint.model.syntax import Source
 
@@ -71,10 +71,8 @@ def value_of(expression: str):
 
 @pytest.mark.parametrize(("expression", "expected"), OFFSETS, ids=[e for e, _ in OFFSETS])
 def test_offset(expression: str, expected: int | None) -> None:
-    found = [alignment(loss) for loss in token_losses(value_of(expression))]
-    assert len(found) == 1
-    offset = found[0].offset if found[0] is not None and found[0].same_sequence else None
-    assert offset == expected
+    found = alignment(value_of(expression))
+    assert (found.offset if found is not None and found.same_sequence else None) == expected
 
 
 def test_a_written_tensor_is_no_stretch() -> None:

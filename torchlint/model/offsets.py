@@ -8,13 +8,15 @@ adds to where it begins. Everything else ends the way with `None`.
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from torchlint.model.syntax import Function
-from torchlint.model.trace import Event
+from torchlint.model.trace import Event, Trace
 from torchlint.model.values import UNKNOWN, Frame, Value, union, unwrapped, value_class
 from torchlint.torch_api import roles
+
+if TYPE_CHECKING:
+    from torchlint.model import Module
 
 _DEEPEST = 80
 
@@ -118,10 +120,44 @@ def alignment(loss: Value) -> Alignment | None:
     return None if source is None else Alignment(source, aim, _cut_outside(logits), way.embedding)
 
 
+class Score(NamedTuple):
+    """A token loss in a trace whose two sides come from one sequence, with the offset between them."""
+
+    trace: Trace
+    event: Event
+    loss: Value
+    alignment: Alignment
+    offset: int
+
+
+def scores(module: Module) -> tuple[Score, ...]:
+    """All token losses of the file, followed calls included, whose output and target come from one sequence."""
+    known: tuple[Score, ...] | None = module.source.models.get("scores")
+    if known is None:
+        found = []
+        for trace in module.traces:
+            for event in trace.of("loss"):
+                if event.name in _TOKEN_CRITERIA:
+                    loss = event.value
+                    aligned = alignment(loss)
+                    if aligned is not None and aligned.same_sequence and aligned.offset is not None:
+                        found.append(Score(trace, event, loss, aligned, aligned.offset))
+        known = module.source.models["scores"] = tuple(found)
+    return known
+
+
+def shift_inside(loss: Value) -> int | None:
+    """How far the function that computes a loss shifts by itself, whatever it is given."""
+    if loss.frame is None or loss.node is None or loss.frame.parent is None:
+        return None
+    alone = alignment(loss.frame.project.frame(loss.frame.source, loss.frame.function).value(loss.node))
+    return alone.offset if alone is not None else None
+
+
 def paired_at(event: Event, loss: Value) -> tuple[ast.AST, Frame]:
     """Where the two sides of a loss are put together: at the loss itself, or at the call that passes both to it."""
     node, frame = event.node, event.frame
-    if event.kind == "forward" or frame.parent is None or frame.call is None or loss.node is None:
+    if frame.parent is None or frame.call is None or loss.node is None:
         return node, frame
     alone = alignment(frame.project.frame(frame.source, frame.function).value(loss.node))
     return (node, frame) if alone is not None and alone.same_sequence else (frame.call, frame.parent)
@@ -493,33 +529,16 @@ _TOKEN_LOSSES = ("torch.nn.functional.cross_entropy", "torch.nn.functional.nll_l
 _TOKEN_CRITERIA = ("torch.nn.CrossEntropyLoss", "torch.nn.NLLLoss")
 
 
-def token_losses(value: Value) -> Iterator[Value]:
-    """The cross-entropies that a value is, holds, or is a sum of, in the frames in which they are computed."""
-    stack, seen = [value], 0
-    while stack and seen < _DEEPEST:
-        current = stack.pop()
-        seen += 1
-        if current.kind == "apply":
-            if current.base is not None and current.base.name in _TOKEN_CRITERIA:
-                yield current
-            elif current.result is not current:
-                stack.append(current.result)
-        elif current.call_of(*_TOKEN_LOSSES):
-            yield current
-        elif current.kind in ("union", "tuple", "dict", "binary"):
-            stack.extend(current.items)
-        elif current.kind in ("item", "attribute") and current.base is not None:
-            stack.append(current.base)
-
-
 __all__ = [
     "Alignment",
+    "Score",
     "Stretch",
     "affine",
     "alignment",
     "behind_loader",
     "is_causal_model",
     "paired_at",
+    "scores",
+    "shift_inside",
     "stretch_of",
-    "token_losses",
 ]
