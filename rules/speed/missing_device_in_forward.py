@@ -240,6 +240,8 @@ def _made(value: Value) -> list[Value]:
     if value.kind in ("tuple", "list"):
         return [made for item in value.items for made in _made(item)]
     found = []
+    if not any(o.kind == "call" and made_on_cpu(o) for o in value.options):
+        return []
     for option in value.options:
         if any(move_of(part) is not None for part in parts(option)):
             return []

@@ -224,26 +224,14 @@ def operations(module: Module, kind: type[ast.operator], *, calling: tuple[str, 
 
     Only those in functions that call something whose name contains one of the pieces in `calling`.
     """
-    known: dict[type[ast.operator], list[tuple[Operation, Function | None]]] | None
-    known = module.source.models.get("operations")
-    if known is None:
-        known = module.source.models["operations"] = {}
-        stack: list[tuple[ast.AST, Function | None]] = [(module.tree, None)]
-        while stack:
-            node, function = stack.pop()
-            function = module.source.function_of.get(id(node), function)
-            if isinstance(node, ast.BinOp | ast.AugAssign):
-                known.setdefault(type(node.op), []).append((Operation(node, module.frame(function)), function))
-            stack.extend((child, function) for child in ast.iter_child_nodes(node))
-        for found in known.values():
-            found.sort(key=lambda o: (o[0].node.lineno, o[0].node.col_offset))
+    found = sorted(module.source.operators.get(kind, ()), key=lambda o: (o[0].lineno, o[0].col_offset))
     wanted: dict[int, bool] = {}
-    for operation, function in known.get(kind, ()):
+    for node, function in found:
         if id(function) not in wanted:
             words = function.words if function is not None else module.source.by_name
             wanted[id(function)] = any(piece in word.lower() for word in words for piece in calling)
         if wanted[id(function)]:
-            yield operation
+            yield Operation(node, module.frame(function))
 
 
 class Total(NamedTuple):

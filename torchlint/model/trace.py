@@ -567,13 +567,12 @@ def _parts(expression: ast.expr, outcome: bool) -> Iterator[tuple[str, bool]]:
     ):
         test = ast.Compare(left=test.left, ops=[_FLIPPED[type(test.ops[0])]()], comparators=test.comparators)
         outcome = not outcome
-    part: ast.AST
-    for part in ast.walk(test):
-        if isinstance(part, ast.Call) and not (isinstance(part.func, ast.Name) and part.func.id in _STABLE_CALLS):
-            method = isinstance(part.func, ast.Attribute) and not part.args and not part.keywords
+    for inner in ast.walk(test):
+        if isinstance(inner, ast.Call) and not (isinstance(inner.func, ast.Name) and inner.func.id in _STABLE_CALLS):
+            method = isinstance(inner.func, ast.Attribute) and not inner.args and not inner.keywords
             if not method:
                 return
-        if isinstance(part, ast.NamedExpr | ast.Await):
+        if isinstance(inner, ast.NamedExpr | ast.Await):
             return
     yield ast.unparse(test), outcome
 
