@@ -233,6 +233,7 @@ Entry = torch_api.Deprecated
 Fixes = Fix | None
 
 LOSSES = (*roles.CRITERIA, *roles.LOSS_FUNCTIONS)
+TYPE_TESTS = ("isinstance", "issubclass", "cast", "typing.cast")
 VALUES = ("cuda.amp", "cpu.amp", "torch.has_", "th.has_")  # names that are used without a call
 
 
@@ -243,7 +244,12 @@ def check(module: Module) -> Findings:
     told: set[str] = set()
     for use in uses(module, table, uncalled=VALUES, owners=("reduce_op.",)):
         entry = table[use.name]
-        if not _concerns(module, entry) or guarded(module, use.node) or (not entry.edit and use.name in told):
+        if (
+            not _concerns(module, entry)
+            or _names_a_type(module, use)
+            or guarded(module, use.node)
+            or (not entry.edit and use.name in told)
+        ):
             continue
         told.add(use.name)
         yield _finding(module, use.node, f"`{module.code(use.node)}` is", entry, _symbol_fix(module, use, entry))
@@ -258,6 +264,18 @@ def _concerns(module: Module, entry: Entry) -> bool:
     return (
         reaches(module, entry.since) and starts_at(module, entry.new_since if entry.edit else entry.since) is not False
     )
+
+
+def _names_a_type(module: Module, use: Use) -> bool:
+    """Whether the name stands in an annotation, in `isinstance` or as a base: nothing warns there."""
+    child, parent = use.node, module.parent(use.node)
+    while use.call is None and parent is not None and not isinstance(parent, ast.stmt):
+        if isinstance(parent, ast.arg) or (isinstance(parent, ast.Call) and module.code(parent.func) in TYPE_TESTS):
+            return True
+        child, parent = parent, module.parent(parent)  # type: ignore[assignment]
+    if use.call is not None or isinstance(parent, ast.ClassDef):
+        return use.call is None
+    return child in (getattr(parent, "annotation", None), getattr(parent, "returns", None))
 
 
 def _methods(module: Module, table: Mapping[str, Entry]) -> Iterator[Finding]:

@@ -70,6 +70,15 @@ def upsample(x):
     return x
 
 
+class Typed:
+    scaler: torch.cuda.amp.GradScaler | None = None
+
+    def set(self, scaler: torch.cuda.amp.GradScaler) -> torch.cuda.amp.GradScaler | None:
+        if isinstance(scaler, (torch.cuda.amp.GradScaler, type(None))):
+            self.scaler = scaler
+        return scaler
+
+
 class Meter:
     def add_(self, name, value):
         return name, value
