@@ -89,6 +89,54 @@ def main(loader, args):
         train_one_epoch(model, loader, optimizer, scheduler)
 ```
 
+Lightning advances a scheduler once per epoch unless it is told `"interval": "step"`:
+
+```py bad
+import lightning
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+
+class Classifier(lightning.LightningModule):
+    def __init__(self):
+        super().__init__()
+        self.layer = nn.Linear(20, 5)
+
+    def training_step(self, batch, _):
+        x, y = batch
+        return F.cross_entropy(self.layer(x), y)
+
+    def configure_optimizers(self):
+        optimizer = torch.optim.SGD(self.parameters(), lr=0.1)
+        steps = self.trainer.estimated_stepping_batches
+        scheduler = torch.optim.lr_scheduler.OneCycleLR(optimizer, max_lr=0.1, total_steps=steps)  # TL112
+        return [optimizer], [scheduler]
+```
+
+```py good
+import lightning
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+
+class Classifier(lightning.LightningModule):
+    def __init__(self):
+        super().__init__()
+        self.layer = nn.Linear(20, 5)
+
+    def training_step(self, batch, _):
+        x, y = batch
+        return F.cross_entropy(self.layer(x), y)
+
+    def configure_optimizers(self):
+        optimizer = torch.optim.SGD(self.parameters(), lr=0.1)
+        steps = self.trainer.estimated_stepping_batches
+        scheduler = torch.optim.lr_scheduler.OneCycleLR(optimizer, max_lr=0.1, total_steps=steps)
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
+```
+
 ```py good
 import torch
 from torch import nn
@@ -180,11 +228,14 @@ from torchlint.api import (
     Loop,
     Measured,
     Module,
+    counts_batches,
     epoch_bound,
     finding,
+    handed_to_lightning,
     insert_after,
     insert_last,
     remove,
+    roles,
     rule,
     schedule_of,
     unit_of,
@@ -193,6 +244,7 @@ from torchlint.api import (
 
 @rule("TL112", "scheduler-horizon-unit", Category.CORRECTNESS, since="0.1", triggers=("scheduler", "LR"))
 def check(module: Module) -> Findings:
+    yield from _in_lightning(module)
     if "ccelerat" in module.text or "deepspeed" in module.text:
         return
     for trace in module.traces:
@@ -223,6 +275,26 @@ def _mismatch(module: Module, advance: Event, backward: Event) -> Finding | None
     counted = "epochs" if unit[0] == "epoch" else "batches"
     message = f"`{code}` runs once per {level}, but `{unit[1]}` counts {counted}"
     return finding(advance, message, see=[(schedule.value, "planned here")], fix=_fix(module, advance, batches, level))
+
+
+def _in_lightning(module: Module) -> Findings:
+    """Schedules planned in batches that Lightning advances once per epoch, because no `interval` says otherwise."""
+    if "configure_optimizers" not in module.text or "automatic_optimization" in module.text:
+        return
+    for owner in module.classes:
+        function = owner.methods.get("configure_optimizers")
+        if (
+            function is None
+            or owner.derives_from(*roles.LIGHTNING_MODULES) is not True
+            or owner.method("lr_scheduler_step")
+        ):
+            continue
+        for returned in function.returns:
+            for scheduler, interval in handed_to_lightning(owner.frame(function, owner.self_value).value(returned)):
+                planned = counts_batches(scheduler) if interval == "epoch" else None
+                if planned is not None and scheduler.node is not None:
+                    message = f"`{planned}` counts batches, but Lightning advances the scheduler once per epoch"
+                    yield finding(module.place(scheduler.node, scheduler.frame), message)
 
 
 def _fix(module: Module, advance: Event, batches: Loop, level: str) -> Fix | None:

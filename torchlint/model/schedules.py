@@ -11,7 +11,15 @@ from torchlint.model.trace import Event, Loop, is_optimizer
 from torchlint.model.values import NONE, Value, argument
 from torchlint.torch_api import roles
 
-__all__ = ["Schedule", "epoch_bound", "schedule_made", "schedule_of", "unit_of"]
+__all__ = [
+    "Schedule",
+    "counts_batches",
+    "epoch_bound",
+    "handed_to_lightning",
+    "schedule_made",
+    "schedule_of",
+    "unit_of",
+]
 
 
 class Schedule(NamedTuple):
@@ -45,6 +53,62 @@ def schedule_made(value: Value) -> Schedule | None:
     last = value.argument(None, "last_epoch")
     resumed = False if last is None else None if last.kind != "const" else last.const != -1
     return Schedule(value, optimizer, facts, resumed)
+
+
+def handed_to_lightning(returned: Value) -> Iterator[tuple[Value, str | None]]:
+    """The schedulers in what `configure_optimizers` returns, each with the interval that Lightning advances it at.
+
+    `epoch` unless stated otherwise; `None` if it cannot be told.
+    """
+    for option in returned.options:
+        if option.kind == "dict":
+            given = _entry(option, "lr_scheduler")
+            if given is not None:
+                yield from _configured(given)
+        elif option.kind in ("tuple", "list") and len(option.items) == 2 and option.items[1].kind in ("list", "tuple"):
+            for item in option.items[1].items:
+                yield from _configured(item)
+
+
+def _configured(given: Value) -> Iterator[tuple[Value, str | None]]:
+    if given.kind != "dict":
+        yield given, "epoch"
+        return
+    scheduler, interval = _entry(given, "scheduler"), _entry(given, "interval")
+    if scheduler is not None and all(key is not None for key in given.keys):
+        stated = interval.const if interval is not None and interval.kind == "const" else None
+        yield scheduler, "epoch" if interval is None else stated
+
+
+def _entry(value: Value, name: str) -> Value | None:
+    for key, item in zip(value.keys, value.items, strict=True):
+        if key is not None and key.kind == "const" and key.const == name:
+            return item
+    return None
+
+
+def counts_batches(scheduler: Value) -> str | None:
+    """The argument, as written, by which a scheduler is planned in batches whatever the loop is; else `None`."""
+    facts = roles.SCHEDULERS.get(scheduler.name) or roles.SCHEDULER_FACTORIES.get(scheduler.name)
+    if facts is None or not isinstance(scheduler.node, ast.Call):
+        return None
+    for keyword, position in facts.horizon.items():
+        value = scheduler.argument(position, keyword)
+        expression = argument(scheduler.node, position, keyword)
+        if value is None or expression is None or value.kind == "union":
+            continue
+        leaves = list(_leaves(value))
+        if keyword == "steps_per_epoch" or any(_is_batch_count(leaf) for leaf in leaves):
+            return f"{keyword}={ast.unparse(expression)}"
+    return None
+
+
+def _is_batch_count(value: Value) -> bool:
+    if value.kind == "attribute" and value.name == "estimated_stepping_batches":
+        return True
+    if not value.call_of("len") or not value.arguments:
+        return False
+    return any(part.name.endswith("train_dataloader") for part in value.arguments[0].walk())
 
 
 def epoch_bound(loop: Loop) -> tuple[Value, ast.expr] | None:
