@@ -79,3 +79,19 @@ def test_call_sites_are_found_in_other_files() -> None:
     sites = model.call_sites(model.source.functions[0])
     assert sites is not None
     assert len(sites) == 2
+
+
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [
+        ("tests/train.py", True),
+        ("test_train.py", True),
+        ("pkg/train_test.py", True),
+        ("train.py", False),
+        ("latest/x.py", False),
+    ],
+)
+def test_tests_have_no_traces(path: str, expected: bool) -> None:
+    model = project({path: "def f(optimizer):\n    optimizer.zero_grad()\n"}, path)
+    assert model.is_test is expected
+    assert (model.traces == []) is expected

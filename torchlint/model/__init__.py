@@ -80,6 +80,9 @@ class Reference(NamedTuple):
     function: Function | None
 
 
+_TEST_FOLDERS = frozenset({"test", "tests", "testing"})
+
+
 class Module:
     """The checked file, as rules see it."""
 
@@ -120,6 +123,18 @@ class Module:
     def torch_version(self) -> tuple[int, int] | None:
         """The lowest torch version that the project allows, if known."""
         return self.project.torch_version
+
+    @property
+    def is_test(self) -> bool:
+        """Whether the file is a test, by the conventions of pytest and unittest, inside the project."""
+        inside = self.path[len(self.project.root) :] if self.path.startswith(self.project.root) else self.path
+        *folders, name = inside.replace("\\", "/").split("/")
+        return (
+            not _TEST_FOLDERS.isdisjoint(folders)
+            or name.startswith("test_")
+            or name.endswith("_test.py")
+            or name == "conftest.py"
+        )
 
     # places
 
@@ -268,10 +283,14 @@ class Module:
         """What can happen from each function of the file on, and from the module body; made once, shared by all rules.
 
         The module body (a script) comes first, then functions in the order of the text. A function that another one
-        calls occurs in both traces; a finding at the same place is reported once.
+        calls occurs in both traces; a finding at the same place is reported once. Tests have none: what they do out of
+        order, they do on purpose.
         """
         if self._traces is None:
             traces: list[Trace] = []
+            if self.is_test:
+                self._traces = traces
+                return traces
             if self._body_is_worth_following():
                 traces.append(Trace(self.frame(None)))
             for function in self.source.functions:
