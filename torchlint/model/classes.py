@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING
 
+from torchlint.model import changes
 from torchlint.model.syntax import AttributeStore, Class, Function
 from torchlint.model.values import NONE, UNKNOWN, Frame, Value, union
 from torchlint.torch_api import roles
@@ -141,7 +142,11 @@ class ClassModel:
             return UNKNOWN
         values = [self._stored(store, instance) for store in stores]
         placeholder = [v for v in values if v.key != NONE.key]
-        return union(placeholder or values)
+        value = changes.attribute(self.cls.source, name, union(placeholder or values))
+        if instance.node is not None and instance.frame is not None and self.is_module is not False:
+            if changes.set_from_outside(instance.frame.source, name):
+                return union([value, UNKNOWN])
+        return value
 
     def _stored(self, store: AttributeStore, instance: Value) -> Value:
         frame = self.frame(store.function, instance)

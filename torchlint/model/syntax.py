@@ -177,6 +177,7 @@ class Source:
         "frames",
         "function_of",
         "functions",
+        "item_stores",
         "models",
         "operators",
         "path",
@@ -198,6 +199,7 @@ class Source:
         self.classes: list[Class] = []
         self.by_name: dict[str, list[tuple[ast.Call, Scope]]] = {}
         self.discarded: list[tuple[ast.Call | ast.Attribute, Function | None]] = []  # statements that are expressions
+        self.item_stores: dict[str, list[tuple[ast.Subscript, Function | None, ast.expr | None]]] = {}  # x[..] = value
         self.stored: dict[str, list[tuple[ast.Attribute, Function | None]]] = {}  # assigned attributes by their name
         self.flows: dict[int, Any] = {}
         self.frames: dict[Any, Any] = {}
@@ -271,6 +273,7 @@ class Source:
         self.operators.clear()
         self.discarded.clear()
         self.stored.clear()
+        self.item_stores.clear()
         for scope in self.scopes:
             scope.names.clear()
             scope.function = scope.cls = None
@@ -365,6 +368,8 @@ class _Lowering:
         elif cls is ast.Starred:
             self.bind(target.value, kind, value, node, path)  # type: ignore[attr-defined]
         else:
+            if cls is ast.Subscript:
+                self.on_item_store(target, None if path else value)  # type: ignore[arg-type]
             if cls is ast.Attribute:
                 self.source.stored.setdefault(target.attr, []).append((target, self.function))  # type: ignore[attr-defined,arg-type]
             if cls is ast.Attribute and target.attr == "grad" and self.function is not None:  # type: ignore[attr-defined]
@@ -378,6 +383,12 @@ class _Lowering:
                     store = AttributeStore(self.function, target, value, path, node)  # type: ignore[arg-type]
                     self.function.cls.stores.setdefault(target.attr, []).append(store)  # type: ignore[attr-defined]
             self.visit(target)
+
+    def on_item_store(self, target: ast.Subscript, value: ast.expr | None) -> None:
+        base = target.value
+        name = base.id if isinstance(base, ast.Name) else base.attr if isinstance(base, ast.Attribute) else None
+        if name is not None:
+            self.source.item_stores.setdefault(name, []).append((target, self.function, value))
 
     def on_call(self, node: ast.Call) -> None:
         func = node.func

@@ -339,9 +339,14 @@ class Frame:
     def name(self, node: ast.Name) -> Value:
         """The value of a name that is read."""
         reaching = self.flow.reaching.get(id(node))
-        if reaching is not None:
-            return self._any_of(reaching, node)
-        return self.lookup(node.id)
+        if reaching is None:
+            return self.lookup(node.id)
+        value = self._any_of(reaching, node)
+        if value.kind in _CHANGEABLE:
+            from torchlint.model import changes
+
+            return changes.local(self, node, value)
+        return value
 
     def lookup(self, name: str) -> Value:
         """The value of a name without regard to the place: the function's, its closures', the module's, builtins."""
@@ -425,9 +430,12 @@ class Frame:
             left = UNKNOWN
         else:
             left = self._entry(node.target)
-        result = Value(
-            "binary", name=type(node.op).__name__, items=(left, self.value(node.value)), node=node, frame=self
-        )
+        right = self.value(node.value)
+        once = before is not None and len(before) == 1
+        if once and left.kind == "list" and right.kind in ("list", "tuple") and isinstance(node.op, ast.Add):
+            result = Value("list", items=left.items + right.items, node=node, frame=self)
+        else:
+            result = Value("binary", name=type(node.op).__name__, items=(left, right), node=node, frame=self)
         self._values[id(node)] = result
         return result
 
@@ -479,9 +487,14 @@ class Frame:
 
     def _attribute(self, node: ast.Attribute) -> Value:
         reaching = self.flow.reaching.get(id(node))
-        if reaching is not None:
-            return self._any_of(reaching, node)
-        return self._attribute_of(self.value(node.value), node.attr, node)
+        if reaching is None:
+            return self._attribute_of(self.value(node.value), node.attr, node)
+        value = self._any_of(reaching, node)
+        if value.kind in _CHANGEABLE:
+            from torchlint.model import changes
+
+            return changes.attribute(self.source, node.attr, value)
+        return value
 
     def _attribute_of(self, base: Value, name: str, node: ast.AST | None) -> Value:
         kind = base.kind
@@ -744,6 +757,7 @@ _EXPRESSIONS: dict[type, Any] = {
     ast.JoinedStr: Frame._formatted,
 }
 
+_CHANGEABLE = ("list", "dict", "set", "apply")
 _BUILTINS = frozenset(dir(builtins))
 _WRAPPINGS = 8  # `self.model = torch.compile(self.model)` wraps itself as far as can be seen
 _TRANSPARENT = frozenset({"tqdm.tqdm", "tqdm.auto.tqdm", "tqdm.notebook.tqdm", "iter", "reversed"})
@@ -934,13 +948,21 @@ def applied(layer: Value, to: Value, at: Value) -> Value:
 
 
 def sequential_layers(value: Value) -> tuple[Value, ...] | None:
-    """The layers of an `nn.Sequential` in order; `None` if they cannot be told."""
-    if not isinstance(value.node, ast.Call) or value.frame is None:
+    """The layers of an `nn.Sequential` in order; `None` if they cannot be told.
+
+    The first of them is `UNKNOWN` where only the last layers are sure.
+    """
+    from torchlint.model import changes
+
+    if not isinstance(value.node, ast.Call) or value.frame is None or changes.is_changed(value):
         return None
     layers: list[Value] = []
     for expression in value.node.args:
         if isinstance(expression, ast.Starred):
             inner = value.frame.value(expression.value)
+            if inner.kind == "call" and inner.name == changes.GROWN and inner.items:
+                layers = [UNKNOWN, *inner.items]
+                continue
             if inner.kind not in ("tuple", "list"):
                 return None
             layers.extend(inner.items)
