@@ -45,7 +45,17 @@ from torchlint.model.members import (
     plain_containers,
 )
 from torchlint.model.modes import *  # noqa: F403
-from torchlint.model.offsets import Score, alignment, is_causal_model, paired_at, scores, shift_inside, stretch_of
+from torchlint.model.offsets import (
+    Score,
+    alignment,
+    is_causal_model,
+    paired_at,
+    part_of_sample,
+    passed,
+    scores,
+    shift_inside,
+    stretch_of,
+)
 from torchlint.model.placement import (
     CONSTANT_FACTORIES,
     FROM_HOST,
@@ -163,6 +173,8 @@ __all__ = [
     "operations",
     "paired_at",
     "parameters_of",
+    "part_of_sample",
+    "passed",
     "plain_containers",
     "range_of",
     "reaches",

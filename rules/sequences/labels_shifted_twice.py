@@ -163,6 +163,8 @@ The model is trained on one more position and on another target: every number ch
 import ast
 
 from torchlint.api import (
+    UNKNOWN,
+    Call,
     Category,
     Event,
     Evidence,
@@ -170,9 +172,12 @@ from torchlint.api import (
     Fix,
     Measured,
     Module,
+    Value,
     finding,
     is_causal_model,
     paired_at,
+    part_of_sample,
+    passed,
     replace,
     rule,
     scores,
@@ -202,6 +207,13 @@ def check(module: Module) -> Findings:
             see=[(score.loss, "the second shift is in the operands of this loss")],
         )
 
+    for call in module.calls("transformers.Trainer", "transformers.trainer.Trainer"):
+        labels = _given_shifted_samples(call)
+        if labels is not None:
+            model = ast.unparse(next((k.value for k in call.node.keywords if k.arg == "model"), call.node.func))
+            see = [(labels, "the labels are shifted here")] if labels.node is not None else []
+            yield finding(call, _MESSAGE.format(model), see=see)
+
 
 def _callee(node: ast.AST) -> ast.AST:
     return node.func if isinstance(node, ast.Call) else node
@@ -209,16 +221,29 @@ def _callee(node: ast.AST) -> ast.AST:
 
 def _is_shifted_twice(event: Event) -> bool:
     """Whether a model of Hugging Face is given labels that lie one token ahead of its input."""
-    labels = event.argument(None, "labels")
-    if labels is None or event.subject is None or not is_causal_model(unwrapped(event.subject)):
+    if event.subject is None or not is_causal_model(unwrapped(event.subject)):
         return False
-    tokens = event.argument(0, "input_ids")
-    if tokens is None or event.argument(None, "shift_labels") is not None:
-        return False
-    aim, read = stretch_of(labels), stretch_of(tokens)
+    labels, tokens = passed(event, None, "labels"), passed(event, 0, "input_ids")
+    return event.argument(None, "shift_labels") in (None, UNKNOWN) and _is_one_ahead(labels, tokens)
+
+
+def _is_one_ahead(labels: Value | None, tokens: Value | None) -> bool:
+    aim = stretch_of(labels) if labels is not None else None
+    read = stretch_of(tokens) if tokens is not None else None
     if aim is None or read is None or aim.base.key != read.base.key or aim.symbols != read.symbols:
         return False
     return aim.start - read.start == 1
+
+
+def _given_shifted_samples(trainer: Call) -> Value | None:
+    """The labels that a data set of the project gives to a `Trainer` of Hugging Face, if they are shifted already."""
+    model, dataset = trainer.argument(0, "model"), trainer.argument(None, "train_dataset")
+    if model is None or dataset is None or not is_causal_model(unwrapped(model)):
+        return None
+    if trainer.argument(2, "data_collator") is not None:
+        return None
+    labels, tokens = (part_of_sample(dataset, Value("const", const=key)) for key in ("labels", "input_ids"))
+    return labels if _is_one_ahead(labels, tokens) else None
 
 
 def _unshifted(event: Event) -> Fix | None:

@@ -305,14 +305,30 @@ def behind_loader(value: Value) -> Value | None:
     if loader.argument(None, "collate_fn") is not None or any(k.arg is None for k in loader.node.keywords):
         return None
     dataset = loader.argument(0, "dataset")
-    if dataset is None or dataset.kind != "instance" or dataset.target is None:
+    return None if dataset is None else part_of_sample(dataset, value.items[0])
+
+
+def part_of_sample(dataset: Value, index: Value) -> Value | None:
+    """One part (a position or a key) of what a data set of the project gives for one index; `None` if not known."""
+    if dataset.kind != "instance" or dataset.target is None:
         return None
     model = value_class(dataset)
     method = model.method("__getitem__")
     if method is None or not method.returns:
         return None
     frame = model.frame(method, dataset)
-    return frame._item_of(union([frame.value(r) for r in method.returns]), value.items[0], None)
+    return frame._item_of(union([frame.value(r) for r in method.returns]), index, None)
+
+
+def passed(event: Event, position: int | None, name: str) -> Value | None:
+    """An argument of a call, also where it comes out of one `**mapping`; `None` if it is not passed."""
+    found = event.argument(position, name)
+    if found is not UNKNOWN or not isinstance(event.node, ast.Call):
+        return found
+    spread = [keyword.value for keyword in event.node.keywords if keyword.arg is None]
+    if len(spread) != 1 or any(isinstance(a, ast.Starred) for a in event.node.args):
+        return found
+    return event.frame._item_of(event.frame.value(spread[0]), Value("const", const=name), None)
 
 
 def _collated(value: Value) -> Value | None:
@@ -538,6 +554,8 @@ __all__ = [
     "behind_loader",
     "is_causal_model",
     "paired_at",
+    "part_of_sample",
+    "passed",
     "scores",
     "shift_inside",
     "stretch_of",
