@@ -134,7 +134,9 @@ import ast
 from collections.abc import Iterator
 
 from torchlint.api import (
+    CONSTANT_FACTORIES,
     FROM_HOST,
+    RANDOM_FACTORIES,
     Category,
     Evidence,
     Findings,
@@ -248,9 +250,15 @@ def _made(value: Value) -> list[Value]:
         inner = option
         while inner.kind == "call" and inner.name.startswith(".") and inner.base is not None and made_on_cpu(inner):
             inner = inner.base
-        if inner.kind == "call" and made_on_cpu(inner) and _has_dimensions(inner):
+        made_once = (
+            inner.frame is not None and inner.frame.function is not None and inner.frame.function.name == "__init__"
+        )
+        if inner.name in _FACTORIES and made_on_cpu(inner) and _has_dimensions(inner) and not made_once:
             found.append(inner)
     return found
+
+
+_FACTORIES = CONSTANT_FACTORIES | RANDOM_FACTORIES | {"torch.tensor"}
 
 
 def _has_dimensions(made: Value) -> bool:

@@ -35,3 +35,13 @@ class HostOnly(nn.Module):
     def forward(self, x: torch.Tensor) -> list:
         order = torch.randperm(x.shape[0])
         return [x[int(index)] for index in order]
+
+
+class Scaling(nn.Module):
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.key = nn.Linear(width, width)
+        self.scaling = torch.sqrt(torch.tensor(width).float())
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.key(x) / self.scaling
