@@ -168,6 +168,7 @@ from torchlint.api import (
 
 _DROPOUTS = tuple(f"torch.nn.functional.dropout{n}" for n in ("", "1d", "2d", "3d"))
 _LAYERS = tuple(f"torch.nn.Dropout{n}" for n in ("", "1d", "2d", "3d"))
+_LEAVES = (ast.Return, ast.Raise, ast.Continue)
 _ATTENTION = "torch.nn.functional.scaled_dot_product_attention"
 
 
@@ -184,7 +185,7 @@ def check(module: Module) -> Findings:
         owner = module.class_of(function) if function is not None else None
         if function is None or owner is None or owner.is_module is not True or owner.method("train") is not None:
             continue
-        if function not in forward_methods(owner) or _knows_mode(function) or _is_meant(module, owner):
+        if function not in forward_methods(owner) or _knows_mode(module, call, function) or _is_meant(module, owner):
             continue
         name = call.value.name
         if name in _DROPOUTS and call.argument(2, "training") is None and _rate_is_on(call.argument(1, "p")):
@@ -208,16 +209,48 @@ def check(module: Module) -> Findings:
             )
 
 
-def _knows_mode(function: Function) -> bool:
-    """Whether the method looks at a mode itself, or hands the decision to somebody else."""
-    passed = [
-        a for n in ast.walk(function.node) if isinstance(n, ast.Call) for a in (*n.args, *(k.value for k in n.keywords))
-    ]
-    for node in ast.walk(function.node):
-        word = node.attr if isinstance(node, ast.Attribute) else node.id if isinstance(node, ast.Name) else ""
-        if ("train" in word or "eval" in word) and node not in passed:
+def _knows_mode(module: Module, call: Call, function: Function) -> bool:
+    """Whether the call stands under a test of the mode, or behind one that leaves the method."""
+    words = _mode_words(function.node)
+    node: ast.AST | None = call.node
+    while node is not None and node is not function.node:
+        above = module.parent(node)
+        tests = [getattr(above, "test", None)]
+        block = next((b for b in _blocks(above) if node in b), [])
+        before = block[: block.index(node)] if isinstance(node, ast.stmt) and block else []
+        tests += [
+            earlier.test for earlier in before if isinstance(earlier, ast.If) and isinstance(earlier.body[-1], _LEAVES)
+        ]
+        if any(test is not None and not words.isdisjoint(_words(test)) for test in tests):
             return True
+        node = above
     return False
+
+
+def _blocks(node: ast.AST | None) -> list[list[ast.stmt]]:
+    return [
+        getattr(node, field, [])
+        for field in ("body", "orelse", "finalbody")
+        if isinstance(getattr(node, field, []), list)
+    ]
+
+
+def _mode_words(node: ast.AST) -> set[str]:
+    """Names in a method that speak of the mode, and the variables that are computed from them."""
+    found = {word for word in _words(node) if "train" in word or "eval" in word}
+    for assignment in ast.walk(node):
+        if (
+            isinstance(assignment, ast.Assign)
+            and not isinstance(assignment.value, ast.Call)
+            and not found.isdisjoint(_words(assignment.value))
+        ):
+            found.update(target.id for target in assignment.targets if isinstance(target, ast.Name))
+    return found
+
+
+def _words(node: ast.AST) -> set[str]:
+    found = {n.attr for n in ast.walk(node) if isinstance(n, ast.Attribute)}
+    return found | {n.id for n in ast.walk(node) if isinstance(n, ast.Name)}
 
 
 def _is_meant(module: Module, owner: ClassModel) -> bool:
@@ -233,6 +266,8 @@ def _rate_is_on(rate: Value | None) -> bool:
         return True
     if rate.kind == "const":
         return isinstance(rate.const, int | float) and rate.const > 0
+    if rate.kind == "attribute" and rate.name == "p" and rate.base is not None and rate.base.name in _LAYERS:
+        return _rate_is_on(rate.base.argument(0, "p"))
     while rate.kind == "attribute" and rate.base is not None:
         rate = rate.base
     return rate.kind == "param" and getattr(rate.target, "name", "") == "__init__"
