@@ -191,6 +191,7 @@ The loss becomes the mean over real tokens: its value and its gradient change.
 """
 
 import ast
+from collections.abc import Iterator
 
 from torchlint.api import (
     Category,
@@ -217,7 +218,9 @@ _TOKEN_LOSSES = ("torch.nn.CrossEntropyLoss", "torch.nn.NLLLoss")
 _SEQUENCE_MODELS = ("ForCausalLM", "LMHeadModel", "ForConditionalGeneration", "ForSeq2SeqLM", "ForTokenClassification")
 
 
-@rule("TL213", "padding-in-loss", Category.SUSPICIOUS, since="0.1", triggers=("pad", "cross_entropy", "CrossEntropyLoss"))
+@rule(
+    "TL213", "padding-in-loss", Category.SUSPICIOUS, since="0.1", triggers=("pad", "cross_entropy", "CrossEntropyLoss")
+)
 def check(module: Module) -> Findings:
     reported: set[int] = set()
     for trace in module.traces:
@@ -228,6 +231,7 @@ def check(module: Module) -> Findings:
             if found is not None:
                 reported.add(id(event.node))
                 yield found
+    yield from _prepared_labels(module)
 
 
 def _token_loss(event: Event) -> Finding | None:
@@ -278,20 +282,48 @@ def _own_loss(event: Event) -> Finding | None:
     name = model.name.rpartition(".")[0] if model.kind == "call" else model.name
     if not is_causal_model(model) and not (name.startswith("transformers.") and name.endswith(_SEQUENCE_MODELS)):
         return None
-    found = stretch_of(labels)
-    encoded = found.base.base if found is not None else None
-    if encoded is None or not _is_input_ids(found.base if found is not None else encoded):
-        return None
-    tokenizer, padding = encoded.base, encoded.argument(None, "padding")
-    if encoded.kind != "call" or tokenizer is None or not _is_tokenizer(tokenizer) or padding is None:
-        return None
-    if padding.kind != "const" or padding.const not in (True, "longest", "max_length"):
+    encoded = _padded_by(labels)
+    if encoded is None:
         return None
     return finding(
         event,
         f"`labels` holds the padding of `{event.text}`'s input, and only -100 is left out of the loss",
         see=[(encoded, "the tokens are padded here")],
     )
+
+
+def _prepared_labels(module: Module) -> Iterator[Finding]:
+    """`result["labels"] = result["input_ids"]` of padded tokens, for a `Trainer` without a collator of its own."""
+    trainers = list(module.calls("transformers.Trainer"))
+    models = [trainer.argument(0, "model") for trainer in trainers]
+    if not models or any(model is None or not is_causal_model(unwrapped(model)) for model in models):
+        return
+    if any(trainer.argument(2, "data_collator") is not None for trainer in trainers):
+        return
+    for node in ast.walk(module.tree):
+        if not isinstance(node, ast.Assign) or not isinstance(node.targets[0], ast.Subscript):
+            continue
+        key = node.targets[0].slice
+        encoded = (
+            _padded_by(module.value(node.value)) if isinstance(key, ast.Constant) and key.value == "labels" else None
+        )
+        if encoded is not None:
+            yield finding(
+                module.place(node),
+                f"`{ast.unparse(node.targets[0])}` holds the padding of the input, and only -100 is left out of the loss",
+                see=[(encoded, "the tokens are padded here"), (trainers[0], "this trainer takes them as they are")],
+            )
+
+
+def _padded_by(labels: Value) -> Value | None:
+    """The call of a tokenizer of Hugging Face that padded these token numbers, if one certainly did."""
+    found = stretch_of(labels)
+    encoded = found.base.base if found is not None and _is_input_ids(found.base) else None
+    if encoded is None or encoded.kind != "call" or encoded.base is None or not _is_tokenizer(encoded.base):
+        return None
+    padding = encoded.argument(None, "padding")
+    always = padding is not None and padding.kind == "const" and padding.const in (True, "longest", "max_length")
+    return encoded if always else None
 
 
 def _is_input_ids(value: Value) -> bool:
