@@ -253,12 +253,12 @@ def _made(value: Value) -> list[Value]:
         made_once = (
             inner.frame is not None and inner.frame.function is not None and inner.frame.function.name == "__init__"
         )
-        if inner.name in _FACTORIES and made_on_cpu(inner) and _has_dimensions(inner) and not made_once:
+        if inner.name in _FILLED and made_on_cpu(inner) and _has_dimensions(inner) and not made_once:
             found.append(inner)
     return found
 
 
-_FACTORIES = CONSTANT_FACTORIES | RANDOM_FACTORIES | {"torch.tensor"}
+_FILLED = CONSTANT_FACTORIES | RANDOM_FACTORIES | {"torch.tensor"}
 
 
 def _has_dimensions(made: Value) -> bool:
