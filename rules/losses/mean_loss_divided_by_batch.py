@@ -152,7 +152,7 @@ from torchlint.api import (
 
 @rule("TL209", "mean-loss-divided-by-batch", Category.SUSPICIOUS, since="0.1")
 def check(module: Module) -> Findings:
-    for division in operations(module, ast.Div, calling=("loss", "crit", "entropy", "objective")):
+    for division in operations(module, ast.Div, calling=("loss", "crit", "entropy", "objective", "mean")):
         if isinstance(division.right_node, ast.Constant) or _is_number(division.left_node):
             continue
         loss = reduced(division.left)

@@ -46,6 +46,10 @@ REDUCTIONS = [
     ("nn.MSELoss(**how)(x, y)", None),
     ("Weighted()(x, y)", "none"),
     ("Weighted('mean')(x, y)", "mean"),
+    ("((x - y) ** 2).mean()", "mean"),
+    ("(x - y).abs().sum().item()", "sum"),
+    ("((x - y) ** 2).mean(1)", None),
+    ("x.mean()", None),
     ("mean(x, y) / k", None),
     ("mean(x, y) if k else total(x, y)", None),
 ]

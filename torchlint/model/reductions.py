@@ -135,9 +135,17 @@ def _over_all(value: Value) -> Reduced | None:
     if inner is None or value.argument(0 if method else 1, "dim") is not None:
         return None
     before = reduced(inner)
+    if before is None and _is_difference(value):
+        return Reduced(value, "mean" if value.name.endswith("mean") else "sum")
     if before is None or before.kind != "none":
         return before
     return Reduced(before.loss, "mean" if value.name.endswith("mean") else "sum")
+
+
+def _is_difference(value: Value) -> bool:
+    from torchlint.model.tensors import difference_of
+
+    return difference_of(value) is not None
 
 
 def is_unreduced(value: Value) -> bool | None:
