@@ -51,11 +51,7 @@ def test_a_user_pack_is_loaded_like_the_builtin_one(tmp_path: Path) -> None:
 def test_byte_code_is_written_and_used(tmp_path: Path) -> None:
     path = pack(tmp_path, my_rule=RULE.format(code="XY101", name="my-rule"))
     script = f"from torchlint import packs; print(len(packs.read([{path!r}])[0]))"
-    environment = {
-        key: value
-        for key, value in os.environ.items()
-        if key != "PYTHONDONTWRITEBYTECODE"
-    }
+    environment = {key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"}
     for _ in range(2):
         subprocess.run(
             [sys.executable, "-c", script],
@@ -111,6 +107,4 @@ def test_codes_and_names_are_unique(tmp_path: Path) -> None:
 
 
 def test_a_missing_pack_is_an_error(tmp_path: Path) -> None:
-    assert f"{tmp_path / 'none'}: this rule pack is not a directory" in errors_of(
-        str(tmp_path / "none")
-    )
+    assert f"{tmp_path / 'none'}: this rule pack is not a directory" in errors_of(str(tmp_path / "none"))

@@ -81,11 +81,7 @@ def builtin() -> str:
     """The directory of the built-in pack: inside the installed package, else beside it in a checkout."""
     here = os.path.dirname(os.path.abspath(__file__))
     installed = os.path.join(here, "rules")
-    return (
-        installed
-        if os.path.isdir(installed)
-        else os.path.join(os.path.dirname(here), "rules")
-    )
+    return installed if os.path.isdir(installed) else os.path.join(os.path.dirname(here), "rules")
 
 
 def files(pack: str) -> Iterator[str]:
@@ -174,11 +170,7 @@ def _broken_laws(rule: Rule, *, own: bool) -> Iterator[str]:
 
 def _homes(code: str) -> str:
     homes = [subject for subject, prefix in SUBJECTS.items() if code.startswith(prefix)]
-    return (
-        f"its directory is {homes[0]!r}"
-        if homes
-        else "no directory has codes like this"
-    )
+    return f"its directory is {homes[0]!r}" if homes else "no directory has codes like this"
 
 
 def _collisions(rules: Iterable[Rule]) -> Iterator[PackError]:
@@ -187,6 +179,4 @@ def _collisions(rules: Iterable[Rule]) -> Iterator[PackError]:
         for word in (rule.code, rule.name, *rule.formerly):
             other = seen.setdefault(word, rule)
             if other is not rule:
-                yield PackError(
-                    rule.file, None, f"{word!r} is taken by the rule in {other.file}"
-                )
+                yield PackError(rule.file, None, f"{word!r} is taken by the rule in {other.file}")
