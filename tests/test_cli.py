@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
-from surface import PRINTS, ROOT, Cli, program
+from surface import DEMO, PRINTS, ROOT, Cli, program
 
 LOOP = "import torch\n\nfor i in range(3):\n    torch.ones(i)\n"
 
@@ -251,8 +251,9 @@ def test_without_a_command_the_help_is_shown(cli: Cli) -> None:
 
 
 def test_module_and_closed_pipe(tmp_path: Path) -> None:
-    (tmp_path / "a.py").write_text("import torch\nx = (\n" * 3000)
-    command = f"{sys.executable} -m torchlint check a.py --output-format json-lines | head -c 1"
+    (tmp_path / "torchlint.toml").write_text(f"packs = ['{DEMO}']\n")
+    (tmp_path / "a.py").write_text("import torch\n" + "print(torch)\n" * 3000)
+    command = f"{sys.executable} -m torchlint check --select XX101 --output-format concise a.py | head -n 1"
     done = subprocess.run(
         ["bash", "-c", f"{command}; echo ${{PIPESTATUS[0]}}"],
         cwd=tmp_path,
@@ -262,6 +263,7 @@ def test_module_and_closed_pipe(tmp_path: Path) -> None:
         check=False,
     )
     assert done.stderr == b""
+    assert done.stdout == b"a.py:2:1: XX101 print-call [*] `print` is called\n1\n"
 
 
 def test_an_interrupted_run_ends_with_one_line(tmp_path: Path) -> None:
