@@ -5,7 +5,7 @@ import ast
 import pytest
 
 from torchlint.model.project import Project
-from torchlint.model.shapes import Shape, shape_of
+from torchlint.model.shapes import Shape, is_batch, shape_of
 from torchlint.model.syntax import Source
 
 HEAD = """
@@ -105,3 +105,55 @@ def test_the_shape_is_what_the_code_spells_out(expression: str, expected: Shape 
     project.add(source)
     function = next(f for f in source.functions if f.name == "f")
     assert shape_of(project.frame(source, function).value(function.returns[0])) == expected
+
+
+LAYERS = """
+import torch
+from torch import nn
+from torch.utils.data import DataLoader
+from elsewhere import Block
+
+
+class Net(nn.Module):
+    def __init__(self, depth):
+        super().__init__()
+        self.layers = nn.ModuleList([nn.Linear(8, 8) for _ in range(depth)])
+        self.own = Block(8)
+        self.head = nn.Linear(8, 1)
+
+    def forward(self, x, z):
+        for layer in self.layers:
+            x = layer(x)
+        return ({})
+"""
+
+
+@pytest.mark.parametrize(
+    ("expression", "expected"),
+    [
+        ("x", True),
+        ("z", True),
+        ("self.head(z).sigmoid()", True),
+        ("self.head(x)", True),
+        ("self.own(z)", None),
+        ("torch.cat((z, z), -1)", True),
+        ("torch.cat((z, z))", None),
+        ("z[0]", None),
+        ("z[:, 0]", True),
+        ("z.view(z.size(0), -1)", True),
+        ("z.view(-1)", None),
+        ("z.mean(1)", True),
+        ("z.mean()", None),
+        ("z.flatten(1)", True),
+        ("z.unsqueeze(0)", None),
+        ("z + 1", True),
+        ("torch.ones(3)", None),
+    ],
+)
+def test_what_is_a_batch(expression: str, expected: bool | None) -> None:
+    text = LAYERS.replace("({})", f"({expression})")
+    source = Source("program.py", text, ast.parse(text))
+    project = Project("", lambda path: None)
+    project.add(source)
+    function = next(f for f in source.functions if f.name == "forward")
+    assert is_batch(project.frame(source, function).value(function.returns[0])) is expected

@@ -40,10 +40,21 @@ def shape_of(value: Value) -> Shape | None:
 def is_batch(value: Value) -> bool | None:
     """Whether the first dimension of a tensor certainly counts samples, whose number the code does not fix.
 
-    So it is for what `forward` of a module is given and for what a `DataLoader` yields, and it stays so through layers,
+    So it is for what `forward` of a module is given and for what a `DataLoader` yields, and it stays so through modules,
     element-wise operations, and views that keep the first dimension. `None` if it cannot be told.
     """
+    return _is_batch(value, set())
+
+
+def _is_batch(value: Value, seen: set[int]) -> bool | None:
     for _ in range(_DEEPEST):
+        if value.kind in ("union", "binary"):
+            if id(value) in seen:
+                return True
+            seen.add(id(value))
+            answers = [_is_batch(item, seen) for item in value.items]
+            kept = any(answers) if value.kind == "binary" and value.name != "MatMult" else all(answers)
+            return True if kept else None
         following = _same_samples(value)
         if isinstance(following, bool) or following is None:
             return following
@@ -59,13 +70,11 @@ def _same_samples(value: Value) -> Value | bool | None:
     if kind == "apply":
         result = value.result
         if result is not value:
-            return result
+            return result if result.known else _input(value)
         layer = value.base
         if layer is None or layer.kind != "instance" or layer.target is not None or layer.name not in _BATCHED_LAYERS:
             return None
         return _input(value)
-    if kind == "binary" and value.name != "MatMult":
-        return True if any(is_batch(item) is True for item in value.items) else None
     if kind == "element" and value.base is not None:
         return value.base.is_instance("torch.utils.data.DataLoader") or None
     if kind == "item" and value.base is not None:
@@ -81,8 +90,13 @@ def _same_samples(value: Value) -> Value | bool | None:
 
 def _called_on_samples(value: Value) -> Value | bool | None:
     last = _last(value.name)
+    if value.name == "()" and value.base is not None and _is_kept_layer(value.base):
+        return value.argument(0) or UNKNOWN
     if not value.name.startswith((".", "torch.")):
         return None
+    if last in ("cat", "concat") and _integer(_argument(value, 0, "dim")) not in (None, 0):
+        parts = value.argument(0, "tensors") or UNKNOWN
+        return parts.items[0] if parts.kind in ("list", "tuple") and parts.items else None
     if last in _SAME:
         return _operand(value)
     if last == "flatten" and _integer(_argument(value, 0, "start_dim")) == 1:
@@ -95,6 +109,13 @@ def _called_on_samples(value: Value) -> Value | bool | None:
     if last in _REDUCES and (_integer(_argument(value, 0, "dim")) or 0) != 0:
         return _operand(value)
     return None
+
+
+def _is_kept_layer(callee: Value) -> bool:
+    """Whether this is a layer out of a `ModuleList` or `ModuleDict`."""
+    if callee.kind not in ("element", "item") or callee.base is None:
+        return False
+    return callee.base.is_instance("torch.nn.ModuleList", "torch.nn.ModuleDict") is True
 
 
 def _is_forward_input(value: Value) -> bool:
