@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from torchlint.model.classes import ClassModel
 from torchlint.model.steps import layers
-from torchlint.model.syntax import AttributeStore, Function
+from torchlint.model.syntax import AttributeStore, Function, Source
 from torchlint.model.values import Frame, Value, is_module, value_class
 
 PARAMETER = "torch.nn.Parameter"
@@ -24,7 +24,8 @@ _PARAMETRIC = frozenset(
 )  # fmt: skip
 _REGISTERS = frozenset({"add_module", "register_module", "register_parameter", "setattr", "__setattr__", "vars"})
 _READS = frozenset({"append", "extend", "insert", "items", "values", "keys", "get", "pop", "index"})
-_WALKS = frozenset({"enumerate", "zip", "reversed", "len", "range", "print"})
+_WALKS = frozenset({"enumerate", "zip", "reversed"})
+_MEASURES = frozenset({"len", "range", "print", "isinstance", "bool"})
 
 
 class Kept(NamedTuple):
@@ -115,7 +116,7 @@ def _written(cls: ClassModel, store: AttributeStore) -> ast.expr | None:
             continue
         parent = source.parent(node)
         if isinstance(node.ctx, ast.Load):
-            if not _is_read(node, parent, source.parent(parent) if parent is not None else None):
+            if not _is_read(source, node):
                 return None
         elif made is not None or not isinstance(parent, ast.Assign | ast.AnnAssign):
             return None
@@ -215,7 +216,7 @@ def may_register(cls: ClassModel, name: str) -> bool:
         is_self = function is not None and _is_own(node, name, function)
         if is_self and id(function) not in own:
             continue
-        if not is_self or not _is_read(node, source.parent(node), source.parent(source.parent(node) or node)):
+        if not is_self or not _is_read(source, node):
             return True
     return False
 
@@ -258,18 +259,61 @@ def _hands_out_parameters(method: Function) -> bool:
     return False
 
 
-def _is_read(node: ast.expr, parent: ast.AST | None, above: ast.AST | None) -> bool:
+def _is_read(source: Source, node: ast.expr) -> bool:
+    """Whether the container is only walked, indexed, filled or measured here, and its layers only called."""
     if not isinstance(node, ast.Attribute | ast.Name) or not isinstance(node.ctx, ast.Load):
         return True
-    if isinstance(parent, ast.For | ast.comprehension):
-        return parent.iter is node
-    if isinstance(parent, ast.Subscript):
-        return parent.value is node
+    parent = source.parent(node)
     if isinstance(parent, ast.Attribute):
-        return parent.attr in _READS and isinstance(above, ast.Call)
+        call = source.parent(parent)
+        if not isinstance(call, ast.Call) or call.func is not parent or parent.attr not in _READS:
+            return False
+        if parent.attr in ("get", "pop"):
+            return _is_called(source, call)
+        return parent.attr not in ("items", "values") or _is_walked(source, call)
+    if isinstance(parent, ast.Subscript):
+        return parent.value is node and (not isinstance(parent.ctx, ast.Load) or _is_called(source, parent))
+    if isinstance(parent, ast.Call) and isinstance(parent.func, ast.Name):
+        return parent.func.id in _MEASURES or (parent.func.id in _WALKS and _is_walked(source, parent))
+    return isinstance(parent, ast.Compare | ast.If | ast.While | ast.BoolOp | ast.UnaryOp) or _is_walked(source, node)
+
+
+def _is_walked(source: Source, iterable: ast.expr) -> bool:
+    """Whether this is what a loop or comprehension runs over, which only calls what it gets."""
+    parent = source.parent(iterable)
+    if isinstance(parent, ast.Call) and isinstance(parent.func, ast.Name) and parent.func.id in _WALKS:
+        return _is_walked(source, parent)
+    body: ast.AST | None = parent
+    if isinstance(parent, ast.comprehension):
+        body = source.parent(parent)
+    elif not isinstance(parent, ast.For):
+        return False
+    if parent.iter is not iterable or body is None:
+        return False
+    names = {n.id for n in ast.walk(parent.target) if isinstance(n, ast.Name)}
+    uses = (n for n in ast.walk(body) if isinstance(n, ast.Name) and n.id in names and isinstance(n.ctx, ast.Load))
+    return all(_is_called(source, use) or _is_label(source, use) for use in uses)
+
+
+def _is_called(source: Source, node: ast.expr) -> bool:
+    parent = source.parent(node)
     if isinstance(parent, ast.Call):
-        return isinstance(parent.func, ast.Name) and parent.func.id in _WALKS
-    return isinstance(parent, ast.Compare | ast.If | ast.While | ast.BoolOp | ast.UnaryOp)
+        return parent.func is node
+    if isinstance(parent, ast.Subscript):
+        return parent.value is node and _is_called(source, parent)
+    return isinstance(parent, ast.Attribute | ast.Expr)
+
+
+def _is_label(source: Source, node: ast.expr) -> bool:
+    """Whether a loop variable is used as an index, a key, a number, or in a test."""
+    parent = source.parent(node)
+    if isinstance(parent, ast.Subscript):
+        return parent.slice is node
+    if isinstance(parent, ast.Dict):
+        return node in parent.keys
+    if isinstance(parent, ast.DictComp):
+        return parent.key is node
+    return isinstance(parent, ast.Compare | ast.BinOp | ast.BoolOp | ast.If | ast.IfExp | ast.FormattedValue)
 
 
 def is_handed_out(cls: ClassModel, name: str) -> bool:
