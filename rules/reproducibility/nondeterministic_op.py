@@ -178,7 +178,8 @@ runs need not repeat exactly, don't ask for deterministic algorithms. With `seed
 
 ## Not seen
 
-Operations whose nondeterminism depends on something that the code does not say: the dtype of a `cumsum`, the rank of
+Operations behind a condition, which another configuration may do without. Operations whose nondeterminism depends on
+something that the code does not say: the dtype of a `cumsum`, the rank of
 the logits of a cross-entropy, an output size that is computed. Kernels of other libraries, and operators of your own.
 
 ## Fix safety
@@ -218,6 +219,7 @@ from torchlint.api import (
     finding,
     guarded,
     is_tensor,
+    on_device,
     range_of,
     rename,
     rule,
@@ -266,8 +268,8 @@ def _operations(module: Module) -> Iterator[tuple[Call, Operation]]:
                 continue
         if (
             _conditions_hold(call, operation)
-            and _differentiated(module, call, operation)
-            and not guarded(module, call.node)
+            and _runs_in_training(module, call, operation)
+            and not _optional(module, call)
         ):
             yield call, operation
     for loss in module.losses():
@@ -319,13 +321,32 @@ def _is_floating(value: Value | None) -> bool:
     return (known is not None and known.state != "int") or value.call_of(*FLOATING) or value.method("float") is not None
 
 
-def _differentiated(module: Module, call: Call, operation: Operation) -> bool:
-    """Whether the gradient of the operation is taken in training: a layer of a module, or a step of its `forward`."""
-    if operation.passes == "forward":
-        return True
+def _optional(module: Module, call: Call) -> bool:
+    """Whether the operation stands under a condition of its function: another configuration may do without it."""
+    parent = module.parent(call.node)
+    while parent is not None and not isinstance(parent, ast.FunctionDef | ast.AsyncFunctionDef):
+        if isinstance(parent, ast.If | ast.IfExp | ast.Try | ast.Match):
+            return True
+        parent = module.parent(parent)
+    return guarded(module, call.node)
+
+
+def _runs_in_training(module: Module, call: Call, operation: Operation) -> bool:
+    """Whether the operation runs on the device of the model, and its gradient is taken if that is what varies.
+
+    That is so for a layer of a module, for a step of its `forward`, and for what is done to a tensor on a device.
+    """
     function = call.function
     owner = module.class_of(function) if function is not None else None
-    if function is None or owner is None or not owner.is_module:
+    in_module = owner is not None and owner.is_module is True
+    if operation.passes == "forward" and operation.name not in torch_api.module_classes():
+        tensor = call.receiver if ".Tensor." in operation.name else call.argument(0, "input")
+        return (
+            operation.device == "any"
+            or (in_module and function is not None and function.name == "forward")
+            or (tensor is not None and on_device(tensor) is True)
+        )
+    if function is None or not in_module:
         return False
     if operation.name.startswith("torch.nn.") and not operation.name.startswith("torch.nn.functional."):
         return function.name == "__init__"
