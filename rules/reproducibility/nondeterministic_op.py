@@ -179,8 +179,8 @@ runs need not repeat exactly, don't ask for deterministic algorithms. With `seed
 ## Not seen
 
 Operations behind a condition, which another configuration may do without. Operations whose nondeterminism depends on
-something that the code does not say: the dtype of a `cumsum`, the rank of
-the logits of a cross-entropy, an output size that is computed. Kernels of other libraries, and operators of your own.
+something that the code does not say: the dtype of a `cumsum`, the rank of the logits of a cross-entropy, an output size
+that is computed. Kernels of other libraries, and operators of your own.
 
 ## Fix safety
 
