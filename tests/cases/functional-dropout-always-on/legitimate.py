@@ -136,3 +136,28 @@ class PerCall(nn.Module):
 class Shape(nn.Module):
     def forward(self, x):
         return torch.relu(x)
+
+
+class OnlyWithoutDropout(nn.Module):
+    def __init__(self, config):
+        super().__init__()
+        self.dropout = config.dropout
+        self.flash = self.dropout == 0.0
+        self.drop = nn.Dropout(config.dropout)
+
+    def forward(self, q, k, v):
+        if self.flash:
+            return F.scaled_dot_product_attention(q, k, v, dropout_p=self.dropout)
+        return self.drop(torch.softmax(q @ k.transpose(-2, -1), dim=-1)) @ v
+
+
+class Leaving(nn.Module):
+    def __init__(self, p):
+        super().__init__()
+        self.p = p
+
+    def forward(self, x):
+        learning = self.training
+        if not learning:
+            return x
+        return F.dropout(x, self.p)
