@@ -191,7 +191,6 @@ from torchlint.api import (
 Entry = torch_api.Deprecated
 
 SCHEDULERS = (*roles.SCHEDULERS, roles.SCHEDULER, "torch.optim.lr_scheduler._LRScheduler")
-METHODS = {name.rpartition(".")[2]: name for name in torch_api.with_status("removed") if ".Tensor." in name}
 
 
 @rule("TL901", "removed-torch-api", Category.CORRECTNESS, since="0.1")
@@ -214,9 +213,10 @@ def check(module: Module) -> Findings:
             continue
         if not guarded(module, use.node) and not import_guarded(module, use):
             yield _gone(module, use.node, module.code(use.node), entry, _renamed(module, use.node, entry))
-    for call in module.calls(*(f".{method}" for method in METHODS)):
-        method = removed.get(METHODS[getattr(call.node.func, "attr", "")])
-        if method and is_tensor(call.receiver) and not guarded(module, call.node):
+    methods = {name.rpartition(".")[2]: entry for name, entry in removed.items() if ".Tensor." in name}
+    for call in module.calls(*(f".{method}" for method in methods)):
+        method = methods[getattr(call.node.func, "attr", "")]
+        if is_tensor(call.receiver) and not guarded(module, call.node):
             yield _gone(module, call.node, module.code(call.node.func), method)
     for keyword, entry in torch_api.keywords_with_status("removed").items():
         if keyword in module.text and reaches(module, entry.removed):
