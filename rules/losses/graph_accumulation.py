@@ -165,11 +165,14 @@ from torchlint.api import (
 )
 
 
+_COMPUTED = ("call", "apply", "binary", "attribute", "item")
+
+
 @rule("TL207", "graph-accumulation", Category.PERFORMANCE, since="0.1", severity=Severity.INFO, triggers=("backward",))
 def check(module: Module) -> Findings:
     for trace in module.traces:
         for event in trace.of("backward"):
-            if not _uses_up(event):
+            if not _uses_up(event) or "detach_" in module.source.by_name:
                 continue
             for loop in event.loops:
                 if loop.frame.source is not module.source:
@@ -216,7 +219,7 @@ def _kept(module: Module, event: Event, loop: Loop) -> Iterator[tuple[str, ast.e
 def _is_loss(value: Value, event: Event) -> bool:
     """Whether a value is the loss of the backward pass, scaled or not."""
     loss = event.subject
-    if loss is None or value.kind not in ("call", "apply", "binary", "instance"):
+    if loss is None or any(option.kind not in _COMPUTED for option in value.options):
         return False
     return bool(_scaled(value) & _scaled(loss))
 

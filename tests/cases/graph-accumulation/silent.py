@@ -83,3 +83,30 @@ def reset_each_step(model, loader, optimizer):
         optimizer.step()
         total += loss
         print(float(total))
+
+
+def window_of_steps(model, loader, optimizer, every):
+    model.train()
+    running = 0.0
+    for step, (x, y) in enumerate(loader):
+        loss = F.mse_loss(model(x), y)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        running += loss
+        if step % every == 0:
+            print(running.item())
+            running = 0.0
+
+
+def not_its_own_backward(model, loader, optimizer):
+    model.train()
+    total = 0.0
+    for x, y in loader:
+        loss = F.mse_loss(model(x), y)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        with torch.no_grad():
+            total += loss
+    return total
