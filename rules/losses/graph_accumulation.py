@@ -164,26 +164,31 @@ from torchlint.api import (
     wrap,
 )
 
-
 _COMPUTED = ("call", "apply", "binary", "attribute", "item")
+_Key = tuple[object, ...]
 
 
 @rule("TL207", "graph-accumulation", Category.PERFORMANCE, since="0.1", severity=Severity.INFO, triggers=("backward",))
 def check(module: Module) -> Findings:
+    if "detach_" in module.source.by_name:
+        return
     for trace in module.traces:
-        for event in trace.of("backward"):
-            if not _uses_up(event) or "detach_" in module.source.by_name:
+        backward = trace.of("backward")
+        passes = [event for event in backward if _uses_up(event)]
+        wanted = {dotted(part) for event in backward for part in ast.walk(event.node)}
+        for loop in trace.loops:
+            inside = [event for event in passes if loop in event.loops]
+            if not inside or loop.frame.source is not module.source:
                 continue
-            for loop in event.loops:
-                if loop.frame.source is not module.source:
+            for name, kept in _kept(module, loop, inside):
+                if name in wanted:
                     continue
-                for name, kept in _kept(module, event, loop):
-                    yield finding(
-                        module.place(kept),
-                        f"`{name}` keeps a piece of the graph of every `{module.code(kept)}` in memory",
-                        see=[(event, "its graph is used up here")],
-                        fix=Fix.safe("Keep the number without its graph", wrap(kept, "{}.detach()")),
-                    )
+                yield finding(
+                    module.place(kept),
+                    f"`{name}` keeps a piece of the graph of every `{module.code(kept)}` in memory",
+                    see=[(inside[0], "its graph is used up here")],
+                    fix=Fix.safe("Keep the number without its graph", wrap(kept, "{}.detach()")),
+                )
 
 
 def _uses_up(event: Event) -> bool:
@@ -191,11 +196,12 @@ def _uses_up(event: Event) -> bool:
     node = event.node
     if not isinstance(node, ast.Call) or node.keywords or not isinstance(node.func, ast.Attribute):
         return False
-    return node.func.attr in ("backward", "manual_backward") and len(node.args) == (0 if event.manager is None else 1)
+    return node.func.attr in ("backward", "manual_backward") and len(node.args) <= (0 if event.manager is None else 1)
 
 
-def _kept(module: Module, event: Event, loop: Loop) -> Iterator[tuple[str, ast.expr]]:
-    """What the loop adds to a sum or list that outlives it, where that is the loss of `event`."""
+def _kept(module: Module, loop: Loop, passes: list[Event]) -> Iterator[tuple[str, ast.expr]]:
+    """What the loop adds to a sum or list that outlives it, where that is a loss whose graph is used up."""
+    losses = {key for event in passes if event.subject is not None for key in _scaled(event.subject)}
     for node in ast.walk(loop.node):
         holder: ast.expr | None = None
         if isinstance(node, ast.AugAssign) and isinstance(node.op, ast.Add):
@@ -208,26 +214,20 @@ def _kept(module: Module, event: Event, loop: Loop) -> Iterator[tuple[str, ast.e
         ):
             holder, kept = node.func.value, node.args[0]
         name = dotted(holder) if holder is not None else None
-        if holder is None or name is None or _starts_anew(loop, name):
+        if name is None or module.function(node) is not loop.frame.function:
             continue
-        if isinstance(node, ast.AugAssign) and _without_gradients(module, node, loop):
+        if _starts_anew(loop, name) or (isinstance(node, ast.AugAssign) and _without_gradients(module, node, loop)):
             continue
-        if module.function(node) is loop.frame.function and _is_loss(loop.frame.value(kept), event):
+        if all(not losses.isdisjoint(_scaled(option)) for option in loop.frame.value(kept).options):
             yield name, kept
 
 
-def _is_loss(value: Value, event: Event) -> bool:
-    """Whether a value is the loss of the backward pass, scaled or not."""
-    loss = event.subject
-    if loss is None or any(option.kind not in _COMPUTED for option in value.options):
-        return False
-    return bool(_scaled(value) & _scaled(loss))
-
-
-def _scaled(value: Value) -> set[tuple[object, ...]]:
-    keys = {value.key}
-    if value.kind == "binary" and value.name in ("Mult", "Div"):
-        keys |= {item.key for item in value.items if item.kind in ("call", "apply", "binary")}
+def _scaled(value: Value) -> set[_Key]:
+    """The identities of a loss, and of what it is a multiple of."""
+    keys: set[_Key] = set()
+    for option in value.options:
+        parts = option.items if option.kind == "binary" and option.name in ("Mult", "Div") else ()
+        keys.update(part.key for part in (option, *parts) if part.kind in _COMPUTED)
     return keys
 
 

@@ -46,5 +46,5 @@ def mixed(model, criterion, loader, optimizer, scaler, amp):
             loss = criterion(model(x), y)
             loss.backward()
             optimizer.step()
-        total += loss  # TL207?
+        total += loss  # TL207
     return total
