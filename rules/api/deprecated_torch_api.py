@@ -171,7 +171,7 @@ def report(meter: Meter, x: torch.Tensor):
 
 A project that still supports a torch without the successor cannot move yet: the versions it allows are read from its
 dependencies, and a finding appears only if the whole range has the successor. If no version is declared, today's torch is
-assumed. What torch itself deprecates without a successor of the same kind (`torch.jit`) is reported once per file.
+assumed, but a successor from the last three versions is then left unmentioned. What torch itself deprecates without a successor of the same kind (`torch.jit`) is reported once per file.
 `documented = true` adds what only the documentation calls obsolete and nothing warns about (`torch.norm`, `Variable`,
 `nn.DataParallel`).
 
@@ -233,6 +233,7 @@ Entry = torch_api.Deprecated
 Fixes = Fix | None
 
 LOSSES = (*roles.CRITERIA, *roles.LOSS_FUNCTIONS)
+RECENT = ("2.11", "2.12", "2.13")
 TYPE_TESTS = ("isinstance", "issubclass", "cast", "typing.cast")
 VALUES = ("cuda.amp", "cpu.amp", "torch.has_", "th.has_")  # names that are used without a call
 
