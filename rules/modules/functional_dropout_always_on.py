@@ -198,10 +198,9 @@ def check(module: Module) -> Findings:
             name == _ATTENTION
             and call.argument(4, "dropout_p") is not None
             and _rate_is_on(call.argument(4, "dropout_p"))
+            and not _is_zero_there(owner, _rate_code(module, call))
         ):
-            message = (
-                f"`{_rate_code(module, call)}` of the attention stays on in evaluation: the function knows no mode"
-            )
+            message = f"`{_rate_code(module, call)}` stays on in evaluation: the attention function knows no mode"
             yield finding(call, message, fix=_gate(module, call, function))
         elif name in _LAYERS and _rate_is_on(call.argument(0, "p")) and _used_at_once(module, call, function):
             yield finding(
@@ -276,6 +275,16 @@ def _rate_is_on(rate: Value | None) -> bool:
 def _rate_code(module: Module, call: Call) -> str:
     node = next((k.value for k in call.node.keywords if k.arg == "dropout_p"), None)
     return "dropout_p=" + module.code(node if node is not None else call.node.args[4])
+
+
+def _is_zero_there(owner: ClassModel, rate: str) -> bool:
+    """Whether the class asks if the rate is 0, to attend in this way only then."""
+    name = rate.rpartition("=")[2].rpartition(".")[2]
+    for node in ast.walk(owner.node):
+        if isinstance(node, ast.Compare) and isinstance(node.ops[0], ast.Eq) and name in _words(node):
+            if any(isinstance(n, ast.Constant) and n.value == 0 for n in node.comparators):
+                return True
+    return False
 
 
 def _gate(module: Module, call: Call, function: Function) -> Fix:
