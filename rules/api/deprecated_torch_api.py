@@ -326,7 +326,10 @@ def _scalar_first(module: Module) -> Iterator[Finding]:
             if tensor is False or (tensor is None and not node.func.attr.endswith("_")):
                 continue
             if _is_number(call) and not guarded(module, node):
-                verbs = remove_argument(node, node.args[0]), set_keyword(node, entry.keyword, module.code(node.args[0]))
+                verbs = (
+                    remove_argument(node, node.args[0]),
+                    set_keyword(node, entry.keyword, _text(module, node.args[0])),
+                )
                 fix = Fix.safe(f"Pass the number as {entry.keyword}=", *verbs)
                 what = f"the number in front in `{module.code(node.func)}(...)` is"
                 yield _finding(module, node, what, entry, fix)
@@ -385,7 +388,7 @@ def _symbol_fix(module: Module, use: Use, entry: Entry) -> Fixes:
             return None
         return Fix.safe(title, named, *(set_keyword(call, name, code) for name, code in entry.add), imported)
     if entry.edit == "list" and not starred and not call.keywords:
-        operands = ", ".join(module.code(arg) for arg in call.args)
+        operands = ", ".join(_text(module, arg) for arg in call.args)
         return Fix.safe(title, replace(call, f"{entry.new}([{operands}])"), imported)
     if entry.edit == "device" and not starred:
         return _with_device(module, call, named, imported, entry)
@@ -398,15 +401,21 @@ def _with_device(module: Module, call: ast.Call, named: Verb, imported: Verb, en
         return Fix.safe(title, named, add_argument(call, f'"{entry.device}"'), imported)
     if len(call.args) > len(entry.positional) > 0:
         return None
-    given = [module.code(arg) for arg in call.args]
+    given = [_text(module, arg) for arg in call.args]
     if entry.positional:
         given = [f"{name}={code}" for name, code in zip(entry.positional, given, strict=False)]
     given += [
-        f"{item.arg}={module.code(item.value)}" if item.arg else f"**{module.code(item.value)}"
+        f"{item.arg}={_text(module, item.value)}" if item.arg else f"**{_text(module, item.value)}"
         for item in call.keywords
     ]
     code = f'{entry.new}("{entry.device}", {", ".join(given)})'
     return Fix.safe(title, replace(call, code), imported)
+
+
+def _text(module: Module, node: ast.expr) -> str:
+    """An expression as it is written, if that is one line."""
+    written = ast.get_source_segment(module.text, node)
+    return written if written is not None and "\n" not in written else module.code(node)
 
 
 def _keyword_fix(node: ast.Call, keyword: str, entry: Entry) -> Fixes:
