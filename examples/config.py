@@ -9,12 +9,10 @@ import torch
 class Config:
     vocabulary: int = 200
     topics: int = 4
-    length: int = 24
-    width: int = 64
+    length: int = 16
+    width: int = 32
     heads: int = 4
-    layers: int = 2
     batch_size: int = 64
     epochs: int = 6
-    lr: float = 1e-3
     seed: int = 0
     device: str = "cuda" if torch.cuda.is_available() else "cpu"

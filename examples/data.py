@@ -26,11 +26,9 @@ class Headlines(Dataset):
         return len(self.tokens)
 
     def __getitem__(self, index: int) -> tuple[torch.Tensor, torch.Tensor]:
-        tokens = self.tokens[index].clone()
-        for place in range(len(tokens)):
-            if self.rng.random() < self.dropout:
-                tokens[place] = 0
-        return tokens, self.topics[index]
+        tokens = self.tokens[index]
+        dropped = torch.tensor([self.rng.random() < self.dropout for _ in range(len(tokens))])
+        return tokens.masked_fill(dropped, 0), self.topics[index]
 
 
 def make_loaders(config: Config) -> tuple[DataLoader, DataLoader]:

@@ -15,7 +15,7 @@ class Distiller:
         self.device = torch.device(config.device)
         self.teacher = teacher.to(self.device)
         self.student = student.to(self.device)
-        self.optimizer = torch.optim.Adam(self.student.parameters(), lr=config.lr)
+        self.optimizer = torch.optim.Adam(self.student.parameters(), lr=1e-3)
 
     def epoch(self, loader) -> float:
         self.teacher.eval()

@@ -12,17 +12,13 @@ class Encoder(nn.Module):
         super().__init__()
         self.words = nn.Embedding(config.vocabulary, config.width)
         self.positions = nn.Embedding(config.length, config.width)
-        self.blocks = nn.ModuleList(
-            nn.TransformerEncoderLayer(config.width, config.heads, 4 * config.width, dropout=0.1, batch_first=True)
-            for _ in range(config.layers)
-        )
+        block = nn.TransformerEncoderLayer(config.width, config.heads, 4 * config.width, dropout=0.1, batch_first=True)
+        self.blocks = nn.TransformerEncoder(block, 8)
 
     def forward(self, tokens: torch.Tensor, causal: torch.Tensor | None = None) -> torch.Tensor:
         places = torch.arange(tokens.shape[1])
         hidden = self.words(tokens) + self.positions(places)
-        for block in self.blocks:
-            hidden = block(hidden, src_mask=causal)
-        return hidden
+        return self.blocks(hidden, mask=causal)
 
 
 class TopicClassifier(nn.Module):

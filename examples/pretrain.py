@@ -13,7 +13,7 @@ def main(config: Config) -> None:
     device = torch.device(config.device)
     loader, _ = make_loaders(config)
     model = LanguageModel(config).to(device)
-    optimizer = torch.optim.AdamW(model.parameters(), lr=config.lr)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3)
     scheduler = CosineAnnealingLR(optimizer, T_max=config.epochs)
 
     model.train()
