@@ -114,7 +114,7 @@ def test_nothing_hangs(name: str) -> None:
     start = time.process_time()
     tree, error = parse(PATHOLOGICAL[name])
     assert isinstance(tree, ast.Module)
-    assert error is not None
+    assert error is not None or name in ("sums", "attributes")  # Python 3.10 reads these
     assert time.process_time() - start < 6
 
 
