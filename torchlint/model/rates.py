@@ -10,8 +10,8 @@ import ast
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
-from torchlint.model.steps import given_to, layers, parts
-from torchlint.model.values import UNKNOWN, Value, unwrapped
+from torchlint.model.steps import given_to, parts
+from torchlint.model.values import UNKNOWN, Value, sequential_layers, unwrapped, value_class
 from torchlint.torch_api import roles
 
 if TYPE_CHECKING:
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Attention", "attention_in", "depth_of", "is_adapter", "schedules_over", "starting_rate", "weight_layers"]
 
+_MOST_LAYERS = 400
 _DEFAULT_RATE = {
     "Adam": 1e-3, "AdamW": 1e-3, "NAdam": 2e-3, "RAdam": 1e-3, "Adamax": 2e-3, "SGD": 1e-3, "RMSprop": 1e-2,
     "Adagrad": 1e-2, "ASGD": 1e-2, "SparseAdam": 1e-3,
@@ -152,6 +153,31 @@ def _leaves_the_file(optimizer: Value, module: Module) -> bool:
     return False
 
 
+def certain_layers(module: Value) -> list[Value]:
+    """The modules that certainly are inside a module, itself first; one of several possibilities is not."""
+    found: dict[tuple[object, ...], Value] = {}
+    stack = [unwrapped(module)]
+    while stack and len(found) < _MOST_LAYERS:
+        current = unwrapped(stack.pop())
+        if current.kind in ("list", "tuple", "dict"):
+            stack.extend(current.items)
+        if current.key in found or current.kind not in ("instance", "call"):
+            continue
+        found[current.key] = current
+        if current.kind == "call":
+            stack.extend(current.items if current.name == "[for]" else ())
+        elif current.target is not None:
+            cls = value_class(current)
+            if cls.is_module is True:
+                names = {name for member in cls._family() for name in member.stores}
+                stack.extend(kept for name in names if (kept := cls.attribute(current, name)) is not None)
+        elif current.name == roles.SEQUENTIAL:
+            stack.extend(sequential_layers(current) or ())
+        elif current.name in ("torch.nn.ModuleList", "torch.nn.ModuleDict"):
+            stack.extend(given_to(current))
+    return list(found.values())
+
+
 class Attention(NamedTuple):
     """A model with attention: how many layers deep (`None`: not known), whether the norm comes after the residual sum,
     and whether its weights are trained already."""
@@ -164,7 +190,7 @@ class Attention(NamedTuple):
 def attention_in(model: Value) -> Attention | None:
     """What is known of the attention layers in a model; `None` if none are certain."""
     model = unwrapped(model)
-    inside = layers(model) or [model]
+    inside = certain_layers(model)
     known = [found for layer in inside for found in (_stack(layer) or _from_a_library(layer),) if found is not None]
     if known:
         return max(known, key=lambda found: found.depth or 0)
@@ -236,7 +262,7 @@ def _attends(layer: Value) -> bool:
 
 
 def _attends_inside(loop: Value) -> bool:
-    return any(_attends(layer) for item in loop.items for layer in (layers(item) or ()))
+    return any(_attends(layer) for item in loop.items for layer in certain_layers(item))
 
 
 def _repeats(loop: Value) -> int | None:
@@ -258,7 +284,7 @@ def is_adapter(model: Value) -> bool:
 def weight_layers(model: Value) -> int:
     """How many layers with weights are certainly in a model."""
     count = 0
-    for layer in layers(model) or ():
+    for layer in certain_layers(model):
         if layer.kind == "instance" and layer.name in _WEIGHTS:
             count += 1
         elif layer.kind == "call" and roles.makes_module(layer.name):
