@@ -208,7 +208,7 @@ def check(module: Module) -> Findings:
             if kept is None:
                 continue
             step, used = _overtaken(trace, taken, kept.value)
-            if step is None or used is None:
+            if step is None or used is None or not any(event.is_local for event in (taken, step, used)):
                 continue
             name = module.code(kept.targets[0])
             yield finding(

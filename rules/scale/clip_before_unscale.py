@@ -172,7 +172,7 @@ def check(module: Module) -> Findings:
         for backward, scaler in scaled_backwards(trace):
             for clip in trace.of("clip"):
                 step = _scaled_step(trace, backward, clip, scaler)
-                if step is None:
+                if step is None or not any(event.is_local for event in (backward, clip, step)):
                     continue
                 yield finding(
                     clip,

@@ -176,6 +176,8 @@ def check(module: Module) -> Findings:
             if inner is None or is_module(inner) is False or inner.kind in ("unknown", "union"):
                 continue
             for event in _bypasses(trace, wrap, wrapper, inner):
+                if not (event.is_local or wrap.is_local):
+                    continue
                 yield finding(
                     event,
                     f"`{_callee(module, event)}(...)` goes around `DistributedDataParallel`, so gradients are not averaged",

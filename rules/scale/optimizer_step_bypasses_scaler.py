@@ -162,7 +162,9 @@ def check(module: Module) -> Findings:
             if gradients_by_hand(trace, backward.loop):
                 continue
             for step in trace.of("step"):
-                if step.manager is not None or not _follows(trace, backward, step, scaler):
+                if step.manager is not None or not (step.is_local or backward.is_local):
+                    continue
+                if not _follows(trace, backward, step, scaler):
                     continue
                 yield finding(
                     step,

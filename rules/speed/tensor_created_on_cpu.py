@@ -163,7 +163,7 @@ from torchlint.api import (
 
 @rule("TL601", "tensor-created-on-cpu", Category.PERFORMANCE, since="0.1", triggers=(".to(", ".cuda("))
 def check(module: Module) -> Findings:
-    if module.project.calls("set_default_device", "set_default_tensor_type"):
+    if module.is_test or module.project.calls("set_default_device", "set_default_tensor_type"):
         return
     for call in module.calls(".to", ".cuda"):
         move = move_of(call.value)
