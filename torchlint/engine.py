@@ -36,13 +36,14 @@ class Outcome(NamedTuple):
     """What is known of one file after a check.
 
     `suppressed` are findings that a comment took out, with the comment's reason; `crashes` counts rules that failed;
-    `complete` is false if the file does not parse. Every finding has its final severity.
+    `complete` is false if the file does not parse. `used` are the other files that the findings rest on. Every finding has its final severity.
     """
 
     findings: tuple[Finding, ...]
     suppressed: tuple[tuple[Finding, str], ...] = ()
     crashes: int = 0
     complete: bool = True
+    used: frozenset[str] = frozenset()
 
 
 NOTHING = Outcome(())
@@ -78,8 +79,9 @@ def check(path: str, text: str, project: Project, rules: Ruleset) -> Outcome:
     if error is not None:
         raw.append(_syntax_error(path, text, error))
     comments = suppress.read(path, text, tree, rules.known)
+    used: set[str] = set()
     if running:
-        raw.extend(_asked(path, text, project, tree, running, rules, crashed))
+        raw.extend(_asked(path, text, project, tree, running, rules, crashed, used))
     codes = frozenset(rule.code for rule in selected)
     found = [finding for finding in raw if finding.code in codes or finding.code == hygiene.RULE_CRASHED.code]
     left, suppressed = suppress.apply(path, _distinct(found), comments, codes - crashed, error is None)
@@ -89,6 +91,7 @@ def check(path: str, text: str, project: Project, rules: Ruleset) -> Outcome:
         tuple(sorted(judged, key=lambda pair: _order(pair[0]))),
         sum(finding.code == hygiene.RULE_CRASHED.code for finding in raw),
         error is None,
+        frozenset(used - {path}),
     )
 
 
@@ -112,8 +115,9 @@ def _asked(
     running: list[Rule],
     rules: Ruleset,
     crashed: set[str],
+    used: set[str],
 ) -> Iterator[Finding]:
-    """The findings of the rules themselves; codes of rules that fail are added to `crashed`."""
+    """The findings of the rules themselves; codes of rules that fail go to `crashed`, other files read to `used`."""
     from torchlint.model import Module
 
     try:
@@ -137,6 +141,7 @@ def _asked(
                 crashed.add(rule.code)
                 yield _crash(path, f"`{rule.name}` ({rule.code})", failure)
     finally:
+        used.update(project.used)
         module.dispose()
 
 

@@ -217,6 +217,14 @@ class Workspace:
         rules = self.ruleset(settings)
         return engine.check(path.replace(os.sep, "/"), decoded.text, self.project(path, settings), rules)
 
+    def changed(self, path: str) -> None:
+        """Take notice of a file that has changed, or that has come or gone."""
+        posix = path.replace(os.sep, "/")
+        self._exists.pop(path, None)
+        self._exists.pop(posix, None)
+        for project in self._projects.values():
+            project.changed(posix)
+
     def forget(self, path: str) -> None:
         """Drop what was read of a file that has changed."""
         while self._projects:

@@ -68,12 +68,24 @@ def _run(arguments: list[str]) -> int:
         from torchlint.cli.config import config
 
         return config(options)
+    if options.command in ("server", "lsp"):
+        return _serve()
     if options.command == "version" or options.version:
         from torchlint.cli.version import version
 
         return version(options)
     parser.print_help()
     return 2
+
+
+def _serve() -> int:
+    try:
+        from torchlint.lsp.server import main as serve
+    except ImportError as missing:
+        return _refuse(f"the server needs {missing.name or 'pygls'}: `pip install torchlint` installs it")
+    gc.enable()
+    gc.freeze()
+    return serve()
 
 
 def _refuse(message: str) -> int:
@@ -141,6 +153,7 @@ def _parser() -> argparse.ArgumentParser:
     _configuration(rules)
     config = commands.add_parser("config", help="list the configuration keys, or explain one")
     config.add_argument("key", nargs="?", help="a key such as `select`")
+    commands.add_parser("server", aliases=["lsp"], help="serve an editor on standard input and output")
     version = commands.add_parser("version", help="show the version")
     version.add_argument("-v", "--verbose", action="store_true", help="also Python, torch, configuration and rules")
     return parser

@@ -124,6 +124,13 @@ class Project:
             self._held -= len(source.text)
             source.dispose()
 
+    def changed(self, path: str) -> None:
+        """Forget what was read of a file that has changed, or that has come or gone."""
+        self._drop(path)
+        self._mentions.clear()
+        self._places.clear()
+        self._tops.clear()
+
     def close(self) -> None:
         """Free everything that is held; the project can still be used and reads its files again."""
         self.finish()

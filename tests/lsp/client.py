@@ -1,0 +1,168 @@
+"""A language client on pipes: JSON-RPC by hand, so that nothing of the server's own library is trusted."""
+
+from __future__ import annotations
+
+import json
+import os
+import queue
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torchlint
+
+SECONDS = 60.0
+
+
+class Client:
+    """Starts `torchlint server` and speaks to it; `diagnostics` holds what was published last for each document."""
+
+    def __init__(self, folder: Path, capabilities: dict[str, Any] | None = None, **initialize: Any) -> None:
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "torchlint", "server"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            cwd=folder,
+            env={**os.environ, "PYTHONPATH": str(Path(torchlint.__file__).parents[1])},
+        )
+        self.folder = folder
+        self.diagnostics: dict[str, list[dict[str, Any]]] = {}
+        self.versions: dict[str, Any] = {}
+        self.logs: list[str] = []
+        self.applied: list[dict[str, Any]] = []
+        self.settings: Any = {}
+        self._answers: dict[int, dict[str, Any]] = {}
+        self._messages: queue.Queue[dict[str, Any] | None] = queue.Queue()
+        self._next = 0
+        threading.Thread(target=self._read, daemon=True).start()
+        params = {
+            "processId": None,
+            "rootUri": folder.as_uri(),
+            "workspaceFolders": [{"uri": folder.as_uri(), "name": folder.name}],
+            "capabilities": capabilities or {},
+            **initialize,
+        }
+        self.capabilities = self.request("initialize", params)["capabilities"]
+        self.notify("initialized", {})
+
+    def uri(self, name: str) -> str:
+        """The uri of a file of the folder."""
+        return (self.folder / name).as_uri()
+
+    def open(self, name: str, text: str, version: int = 1) -> str:
+        """Open a document."""
+        uri = self.uri(name)
+        item = {"uri": uri, "languageId": "python", "version": version, "text": text}
+        self.notify("textDocument/didOpen", {"textDocument": item})
+        return uri
+
+    def change(self, uri: str, text: str, version: int) -> None:
+        """Replace the whole text of a document."""
+        document = {"uri": uri, "version": version}
+        self.notify("textDocument/didChange", {"textDocument": document, "contentChanges": [{"text": text}]})
+
+    def notify(self, method: str, params: Any) -> None:
+        """Send a notification."""
+        self._send({"jsonrpc": "2.0", "method": method, "params": params})
+
+    def request(self, method: str, params: Any) -> Any:
+        """Send a request and wait for its result."""
+        self._next += 1
+        number = self._next
+        self._send({"jsonrpc": "2.0", "id": number, "method": method, "params": params})
+        self.until(lambda: number in self._answers, f"an answer to {method}")
+        answer = self._answers.pop(number)
+        if "error" in answer:
+            raise RuntimeError(str(answer["error"]))
+        return answer.get("result")
+
+    def until(self, condition: Callable[[], bool], what: str) -> None:
+        """Handle messages until a condition holds."""
+        deadline = time.monotonic() + SECONDS
+        while not condition():
+            try:
+                message = self._messages.get(timeout=max(deadline - time.monotonic(), 0.01))
+            except queue.Empty:
+                raise AssertionError(f"waited in vain for {what}") from None
+            if message is None:
+                raise AssertionError(f"the server ended before {what}")
+            self._handle(message)
+
+    def wait(self, uri: str, version: int | None = None) -> list[dict[str, Any]]:
+        """The diagnostics of a document (of a version), once they are published."""
+        self.until(
+            lambda: uri in self.diagnostics and (version is None or self.versions.get(uri) == version),
+            f"diagnostics of {uri}",
+        )
+        return self.diagnostics[uri]
+
+    def codes(self, uri: str, version: int | None = None) -> list[str]:
+        """The names of the findings in a document."""
+        return [str(item["code"]) for item in self.wait(uri, version)]
+
+    def close(self) -> int:
+        """End the session; the exit code of the server."""
+        self.request("shutdown", None)
+        self.notify("exit", None)
+        return self.process.wait(20)
+
+    def _handle(self, message: dict[str, Any]) -> None:
+        method = message.get("method")
+        if method == "textDocument/publishDiagnostics":
+            params = message["params"]
+            self.diagnostics[params["uri"]] = params["diagnostics"]
+            self.versions[params["uri"]] = params.get("version")
+        elif method == "window/logMessage":
+            self.logs.append(message["params"]["message"])
+        elif method == "workspace/configuration":
+            self._send({"jsonrpc": "2.0", "id": message["id"], "result": [self.settings]})
+        elif method == "workspace/applyEdit":
+            self.applied.append(message["params"]["edit"])
+            self._send({"jsonrpc": "2.0", "id": message["id"], "result": {"applied": True}})
+        elif method is not None and "id" in message:
+            self._send({"jsonrpc": "2.0", "id": message["id"], "result": None})
+        elif "id" in message:
+            self._answers[message["id"]] = message
+
+    def _send(self, message: dict[str, Any]) -> None:
+        body = json.dumps(message).encode()
+        assert self.process.stdin is not None
+        self.process.stdin.write(b"Content-Length: %d\r\n\r\n" % len(body) + body)
+        self.process.stdin.flush()
+
+    def _read(self) -> None:
+        stream = self.process.stdout
+        assert stream is not None
+        while True:
+            length = 0
+            while line := stream.readline().strip():
+                name, _, value = line.partition(b":")
+                if name.lower() == b"content-length":
+                    length = int(value)
+            if not length:
+                self._messages.put(None)
+                return
+            self._messages.put(json.loads(stream.read(length)))
+
+
+def applied(text: str, edits: list[dict[str, Any]]) -> str:
+    """A text after the edits of one document, whose positions count UTF-16 units."""
+    lines = text.splitlines(keepends=True) or [""]
+
+    def offset(position: dict[str, int]) -> int:
+        before = sum(len(line) for line in lines[: position["line"]])
+        line = lines[position["line"]] if position["line"] < len(lines) else ""
+        units = line.encode("utf-16-le")[: 2 * position["character"]]
+        return before + len(units.decode("utf-16-le"))
+
+    for edit in sorted(
+        edits, key=lambda e: (e["range"]["start"]["line"], e["range"]["start"]["character"]), reverse=True
+    ):
+        start, end = offset(edit["range"]["start"]), offset(edit["range"]["end"])
+        text = text[:start] + edit["newText"] + text[end:]
+    return text
