@@ -144,6 +144,7 @@ import ast
 
 from torchlint.api import (
     Category,
+    Event,
     Evidence,
     Findings,
     Fix,
@@ -153,9 +154,9 @@ from torchlint.api import (
     Trace,
     Value,
     finding,
+    given_to,
     insert_first,
     made_inside,
-    may_touch,
     roles,
     rule,
 )
@@ -172,7 +173,7 @@ def check(module: Module) -> Findings:
             if made is None or made_inside(made[0], epochs) or made_inside(made[1], epochs):
                 continue
             loader, sampler = made
-            if any(epochs in event.loops and may_touch(event, (loader, sampler)) for event in trace.of("call")):
+            if any(epochs in event.loops and _is_handed_on(event, made) for event in trace.of("call")):
                 continue
             yield finding(
                 module.place(loop.node.iter if isinstance(loop.node, ast.For) else loop.node, loop.frame),
@@ -180,6 +181,17 @@ def check(module: Module) -> Findings:
                 see=[(sampler, "the sampler is made here")],
                 fix=_fix(module, loop, epochs, loader),
             )
+
+
+_HARMLESS = frozenset({"len", "enumerate", "zip", "iter", "next", "isinstance", "print", "tqdm", "trange", "track"})
+
+
+def _is_handed_on(event: Event, made: tuple[Value, Value]) -> bool:
+    """Whether a call that is not followed is given the loader or the sampler itself, and may set the epoch."""
+    if event.subject is not None and event.subject.kind == "ref" and event.subject.name.rpartition(".")[2] in _HARMLESS:
+        return False
+    keys = {value.key for value in made}
+    return any(option.key in keys for value in given_to(event.value) for option in value.options)
 
 
 def _is_told(trace: Trace, epochs: Loop) -> bool:
