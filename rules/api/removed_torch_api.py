@@ -222,7 +222,7 @@ def check(module: Module) -> Findings:
         if keyword in module.text and reaches(module, entry.removed):
             yield from _keywords(module, keyword, entry)
     verbose = torch_api.deprecated_keywords("verbose")
-    if verbose is not None and reaches(module, verbose.removed):
+    if verbose is not None and "LRScheduler" in module.text and reaches(module, verbose.removed):
         yield from _third_argument(module, verbose)
 
 
@@ -243,7 +243,7 @@ def _keywords(module: Module, keyword: str, entry: Entry) -> Iterator[Finding]:
 def _third_argument(module: Module, entry: Entry) -> Iterator[Finding]:
     """The old third parameter of the base class of schedulers, passed by position."""
     for call in _super_calls(module, (roles.SCHEDULER, "torch.optim.lr_scheduler._LRScheduler"), ""):
-        if len(call.args) > 2 and not guarded(module, call):
+        if not guarded(module, call):
             yield finding(
                 module.place(call),
                 f"`{module.code(call)}` passes `verbose`, which raises TypeError since torch {entry.removed}",
@@ -255,10 +255,10 @@ def _third_argument(module: Module, entry: Entry) -> Iterator[Finding]:
 
 
 def _super_calls(module: Module, names: tuple[str, ...], keyword: str) -> Iterator[ast.Call]:
-    """The calls of `super().__init__` (with a keyword) in classes whose first base is one of the outside classes."""
+    """The calls of `super().__init__` with a keyword, or a third argument, in direct subclasses of outside classes."""
     for node, scope in module.source.by_name.get("__init__", ()):
         owner = scope.function.cls if scope.function is not None else None
-        if owner is None or (keyword and all(item.arg != keyword for item in node.keywords)):
+        if owner is None or (all(item.arg != keyword for item in node.keywords) if keyword else len(node.args) < 3):
             continue
         bases = module.project.class_model(owner).bases
         if bases and bases[0].kind == "ref" and bases[0].name in names and module.code(node.func).startswith("super("):
