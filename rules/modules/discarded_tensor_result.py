@@ -198,7 +198,7 @@ def check(module: Module) -> Findings:
             message = (
                 f"`{module.code(node.func)}(...)` returns a new tensor, which is thrown away; `{text}` stays as it was"
             )
-        yield finding(module.place(node), message, fix=_assignment(module, node, text) if _is_place(kept) else None)
+        yield finding(module.place(node), message, fix=_assignment(module, node, kept, frame))
 
 
 def _may_be_pure(func: ast.expr) -> bool:
@@ -264,7 +264,11 @@ def _is_place(node: ast.expr) -> bool:
     return isinstance(node, ast.Name) or (isinstance(node, ast.Attribute) and dotted(node) is not None)
 
 
-def _assignment(module: Module, node: ast.Call, text: str) -> Fix | None:
+def _assignment(module: Module, node: ast.Call, kept: ast.expr, frame: Frame) -> Fix | None:
+    """The result assigned; not where that would raise, as for a parameter of a module."""
+    text = module.code(kept)
+    if not _is_place(kept) or frame.value(kept).name == "torch.nn.Parameter":
+        return None
     statement = module.statement(node)
     if not isinstance(statement, ast.Expr):
         return None
