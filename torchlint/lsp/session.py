@@ -22,7 +22,8 @@ _VIRTUAL = f"{os.sep}.virtual_documents{os.sep}"
 class Options(NamedTuple):
     """The client's settings, as far as the server needs them.
 
-    `diagnostic_mode` is `openFilesOnly` or `workspace`; `show_ignore` and `show_fixes` switch code actions.
+    `diagnostic_mode` is `openFilesOnly` or `workspace`; `show_ignore` and `show_fixes` switch code actions; `isolated`
+    (a workspace that is not trusted) leaves its configuration and its rule packs, which are code, alone.
     """
 
     enable: bool = True
@@ -35,11 +36,13 @@ class Options(NamedTuple):
     show_fixes: bool = True
     show_ignore: bool = True
     interpreter: tuple[str, ...] = ()
+    isolated: bool = False
 
     @property
     def overrides(self) -> Overrides:
         """What these settings mean for a check."""
         return Overrides(
+            isolated=self.isolated,
             config=self.configuration or None,
             select=self.select,
             extend_select=self.extend_select,
@@ -82,6 +85,7 @@ def options_of(settings: Any) -> Options:
         show_fixes=flag("fixViolation", "codeAction"),
         show_ignore=flag("disableRuleComment", "codeAction"),
         interpreter=words("interpreter") or (),
+        isolated=settings.get("isolated") is True,
     )
 
 
