@@ -180,6 +180,7 @@ Unsafe: the restored weights are those of the best epoch and no longer those of 
 """
 
 import ast
+from typing import NamedTuple
 
 from torchlint.api import (
     Category,
@@ -210,7 +211,7 @@ def check(module: Module) -> Findings:
             step, used = _overtaken(trace, taken, kept.value)
             if step is None or used is None or not any(event.is_local for event in (taken, step, used)):
                 continue
-            name = module.code(kept.targets[0])
+            name = module.code(kept.name)
             yield finding(
                 taken,
                 f"`{name}` refers to the weights themselves, which `{module.code(step.node)}` goes on changing",
@@ -219,29 +220,42 @@ def check(module: Module) -> Findings:
             )
 
 
-def _kept(taken: Event) -> ast.Assign | None:
-    """The assignment that keeps a state dict, or a copy of the dictionary that shares its tensors."""
-    source = taken.frame.source
-    statement = source.statement(taken.node)
-    if not isinstance(statement, ast.Assign) or not isinstance(statement.targets[0], ast.Name | ast.Attribute):
+class _Kept(NamedTuple):
+    """What keeps a state dict: the name and the expression that it is kept by."""
+
+    name: ast.expr
+    value: ast.expr
+
+
+def _kept(taken: Event) -> _Kept | None:
+    """The assignment that keeps a state dict, alone, in a tuple or in a dictionary, or that copies only its dictionary."""
+    statement = taken.frame.source.statement(taken.node)
+    if not isinstance(statement, ast.Assign):
         return None
-    node = statement.value
-    if isinstance(node, ast.DictComp):
+    name, value = statement.targets[0], statement.value
+    if isinstance(name, ast.Tuple) and isinstance(value, ast.Tuple) and len(name.elts) == len(value.elts):
+        pairs = zip(name.elts, value.elts, strict=True)
+        name, value = next(((n, v) for n, v in pairs if _shares(v, taken)), (name, value))
+    if isinstance(value, ast.Dict):
+        value = next((part for part in value.values if _shares(part, taken)), value)
+    if not isinstance(name, ast.Name | ast.Attribute) or not _shares(value, taken):
+        return None
+    return _Kept(name, value)
+
+
+def _shares(node: ast.expr, taken: Event) -> bool:
+    """Whether an expression is a state dict or a copy of its dictionary, which shares its tensors."""
+    if isinstance(node, ast.DictComp) and isinstance(node.value, ast.Name) and len(node.generators) == 1:
         pair, items = node.generators[0].target, node.generators[0].iter
         names = [n.id for n in ast.walk(pair) if isinstance(n, ast.Name)]
-        plain = isinstance(node.value, ast.Name) and node.value.id in names and len(node.generators) == 1
-        node = (
-            items.func.value
-            if plain and isinstance(items, ast.Call) and isinstance(items.func, ast.Attribute)
-            else node
-        )
-    elif isinstance(node, ast.Call) and node is not taken.node:
+        owner = items.func if isinstance(items, ast.Call) else None
+        return node.value.id in names and isinstance(owner, ast.Attribute) and owner.value is taken.node
+    if isinstance(node, ast.Call) and node is not taken.node:
         callee = taken.frame.value(node.func)
         if callee.name in ("dict", "copy.copy", "collections.OrderedDict") and len(node.args) == 1:
-            node = node.args[0]
-        elif isinstance(node.func, ast.Attribute) and node.func.attr == "copy" and callee.name not in ("copy.copy",):
-            node = node.func.value
-    return statement if node is taken.node else None
+            return node.args[0] is taken.node
+        return isinstance(node.func, ast.Attribute) and node.func.attr == "copy" and node.func.value is taken.node
+    return node is taken.node
 
 
 def _overtaken(trace: Trace, taken: Event, kept: ast.expr) -> tuple[Event | None, Event | None]:
@@ -286,7 +300,7 @@ def _uses(event: Event, taken: Event, kept: ast.expr, shared: set[int]) -> bool:
     return False
 
 
-def _fix(kept: ast.Assign) -> Fix:
+def _fix(kept: _Kept) -> Fix:
     title = "Copy the weights, so that later steps leave them as they are"
     return Fix.unsafe(title, wrap(kept.value, "copy.deepcopy({})"), ensure_import("copy"))
 
