@@ -105,7 +105,8 @@ def image_for_plot(images):
 
 ## When it is fine
 
-The batch always has a known size of two or more (`drop_last=True`), or the result is a single number. Write `squeeze(-1)` all
+The batch always has a known size of two or more (`drop_last=True`), or the result is a single number. Arithmetic
+with a tensor of shape `(N,)` brings the dimension back, and the rule is silent. Write `squeeze(-1)` all
 the same: it says what is meant.
 
 ## Not seen
@@ -147,7 +148,7 @@ def check(module: Module) -> Findings:
             continue
         tensor = value.base if is_method else value.argument(0, "input")
         operand = operand_node(value)
-        if tensor is None or operand is None or _is_read_at_once(module, call):
+        if tensor is None or operand is None or _is_read_at_once(module, call) or _is_broadcast(module, call):
             continue
         shape = shape_of(tensor)
         if (
@@ -169,6 +170,17 @@ def _is_read_at_once(module: Module, call: Call) -> bool:
     if isinstance(parent, ast.Attribute):
         return parent.attr in _AT_ONCE
     return isinstance(parent, ast.Call) and isinstance(parent.func, ast.Name) and parent.func.id in ("float", "int")
+
+
+def _is_broadcast(module: Module, call: Call) -> bool:
+    """Whether arithmetic with another tensor gives the batch dimension back."""
+    parent = module.parent(call.node)
+    if not isinstance(parent, ast.Assign) or not isinstance(parent.targets[0], ast.Name) or call.function is None:
+        return isinstance(parent, ast.BinOp)
+    name = parent.targets[0].id
+    reads = (n for n in ast.walk(call.function.node) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load))
+    uses = [module.parent(read) for read in reads if read.id == name]
+    return bool(uses) and all(isinstance(use, ast.BinOp) for use in uses)
 
 
 def evidence() -> Evidence:

@@ -50,3 +50,14 @@ class Similarity(nn.Module):
 
     def forward(self, x):
         return self.score(x.flatten()).squeeze()
+
+
+class WithBias(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.score = nn.Linear(8, 1)
+        self.bias = nn.Embedding(10, 1)
+
+    def forward(self, x, items):
+        scores = self.score(x).squeeze()
+        return scores + self.bias(items).squeeze(1)
