@@ -236,6 +236,8 @@ Unsafe: training changes, as it should. The learning rate may have been tuned to
 
 from __future__ import annotations
 
+import ast
+
 from torchlint.api import (
     Category,
     Event,
@@ -269,7 +271,7 @@ def check(module: Module) -> Findings:
         for step in trace.of("step"):
             for backward in trace.of("backward"):
                 loop = common_loop(step, backward)
-                if loop is not None and _piles_up(trace, step, backward, loop):
+                if loop is not None and _piles_up(trace, step, backward, loop) and not _forgot_to_call(module, loop):
                     yield _report(module, step, backward, loop)
                     break
 
@@ -285,6 +287,18 @@ def _piles_up(trace: Trace, step: Event, backward: Event, loop: Loop) -> bool:
         return False
     again = trace.path(step, this(backward), within=loop)
     return again is not None and trace.path(backward, this(step), within=loop) is not None
+
+
+def _forgot_to_call(module: Module, loop: Loop) -> bool:
+    """Whether `zero_grad` stands in the loop without its brackets, which is a finding of its own."""
+    for node, _ in module.discarded():
+        if isinstance(node, ast.Attribute) and node.attr == "zero_grad":
+            current: ast.AST | None = node
+            while current is not None and current is not loop.node:
+                current = module.parent(current)
+            if current is not None:
+                return True
+    return False
 
 
 def _report(module: Module, step: Event, backward: Event, loop: Loop) -> Finding:
