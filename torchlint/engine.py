@@ -36,7 +36,8 @@ class Outcome(NamedTuple):
     """What is known of one file after a check.
 
     `suppressed` are findings that a comment took out, with the comment's reason; `crashes` counts rules that failed;
-    `complete` is false if the file does not parse. `used` are the other files that the findings rest on. Every finding has its final severity.
+    `complete` is false if the file does not parse. `used` are the other files that the findings rest on. Every
+    finding has its final severity.
     """
 
     findings: tuple[Finding, ...]

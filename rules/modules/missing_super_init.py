@@ -160,7 +160,6 @@ from torchlint.api import (
     rule,
 )
 
-
 _TEMPLATE = "modular_"
 
 

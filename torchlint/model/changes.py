@@ -1,7 +1,7 @@
-"""What happens to lists, dictionaries and modules after they were made: `append`, item assignment, attributes set from outside.
+"""What happens to lists, dictionaries and modules after they were made: `append`, items and attributes that are set.
 
-A container that something may have changed is not what its literal says. Growth that is sure is followed; everything else makes
-the container opaque.
+A container that something may have changed is not what its literal says. Growth that is sure is followed; everything
+else makes the container opaque.
 """
 
 from __future__ import annotations

@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
 from torchlint import torch_api
-from torchlint.model.syntax import Function
 from torchlint.model.values import UNKNOWN, Frame, Value
 from torchlint.torch_api import roles
 

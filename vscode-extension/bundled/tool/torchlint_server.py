@@ -13,8 +13,8 @@ BUNDLED = os.path.join(os.path.dirname(HERE), "libs")
 
 def main():
     if sys.version_info < OLDEST:
-        found = "%d.%d" % sys.version_info[:2]
-        sys.stderr.write("torchlint needs Python %d.%d or newer, and this is %s (%s)\n" % (*OLDEST, found, sys.executable))
+        needed, found = (".".join(map(str, version[:2])) for version in (OLDEST, sys.version_info))
+        sys.stderr.write("torchlint needs Python {} or newer; {} is {}\n".format(needed, sys.executable, found))
         return 78
     if os.environ.get("TORCHLINT_IMPORT_STRATEGY") == "fromEnvironment":
         sys.path.append(BUNDLED)
