@@ -186,7 +186,7 @@ def check(module: Module) -> Findings:
     for model in module.classes:
         if model.derives_from(*roles.DATASETS) is not True:
             continue
-        for name in model.cls.stores:
+        for name in model.stored:
             made = _generator(model, name)
             drawn = _drawn_per_item(model, name) if made is not None else None
             loader = _parallel_loader(module, model) if drawn is not None else None
@@ -208,25 +208,28 @@ def _generator(model: ClassModel, name: str) -> Value | None:
     return value if value is not None and value.name in _GENERATORS and value.node is not None else None
 
 
-def _drawn_per_item(model: ClassModel, name: str) -> ast.AST | None:
+def _drawn_per_item(model: ClassModel, name: str) -> ast.Call | None:
     """The first draw in `__getitem__` (or `__iter__`) or in a method that it calls; `None` if something reseeds."""
-    todo, seen = ["__getitem__", "__iter__", "__getitems__"], set()
-    draws: list[ast.AST] = []
+    own = f"self.{name}"
+    for method in model.methods.values():
+        nodes = ast.walk(method.node) if method.name != "__init__" else ()
+        if any(isinstance(n, ast.Attribute) and n.attr in _RESEEDS and dotted(n.value) == own for n in nodes):
+            return None
+    todo, seen = ["__getitem__", "__iter__", "__getitems__"], {"__init__"}
+    draws: list[ast.Call] = []
     while todo:
-        method = model.method(todo.pop(0))
-        if method is None or method.name in seen or method.cls is not model.cls:
+        reached = model.methods.get(todo.pop(0))
+        if reached is None or reached.name in seen:
             continue
-        seen.add(method.name)
-        for call in method.calls:
+        seen.add(reached.name)
+        for call in reached.calls:
             text = dotted(call.func) or ""
-            if text.startswith(f"self.{name}."):
+            given = (*call.args, *(keyword.value for keyword in call.keywords))
+            if text.startswith(f"{own}.") or any(dotted(argument) == own for argument in given):
                 draws.append(call)
             elif text.startswith("self.") and text.count(".") == 1:
                 todo.append(text[5:])
-    whole = ast.walk(model.node)
-    if any(isinstance(n, ast.Attribute) and n.attr in _RESEEDS and dotted(n.value) == f"self.{name}" for n in whole):
-        return None
-    return min(draws, key=lambda node: (node.lineno, node.col_offset)) if draws else None  # type: ignore[attr-defined]
+    return min(draws, key=lambda call: (call.lineno, call.col_offset)) if draws else None
 
 
 _RESEEDS = frozenset({"seed", "manual_seed", "set_state", "setstate", "spawn", "bit_generator", "state"})

@@ -145,7 +145,6 @@ Unsafe: gradients are averaged over the ranks from here on, which is also a comm
 import ast
 import functools
 import operator
-from collections.abc import Iterator
 
 from torchlint.api import (
     Category,
@@ -158,7 +157,6 @@ from torchlint.api import (
     Trace,
     Value,
     finding,
-    is_module,
     parts,
     rule,
     unwrap,
@@ -170,34 +168,38 @@ _WRAPPER = "torch.nn.parallel.DistributedDataParallel"
 @rule("TL804", "ddp-forward-bypass", Category.CORRECTNESS, since="0.1", triggers=("DistributedDataParallel", "DDP"))
 def check(module: Module) -> Findings:
     for trace in module.traces:
-        for wrap in trace.of("wrap"):
-            wrapper = wrap.value
-            inner = wrapper.argument(0, "module") if wrapper.name == _WRAPPER else None
-            if inner is None or is_module(inner) is False or inner.kind in ("unknown", "union"):
+        backwards = trace.of("backward")
+        for event in trace.of("forward", "call") if backwards else ():
+            if not isinstance(event.node, ast.Call) or event.no_grad is not False:
                 continue
-            for event in _bypasses(trace, wrap, wrapper, inner):
-                if not (event.is_local or wrap.is_local):
-                    continue
+            wrapper = _wrapper_around(trace, event, event.node)
+            if wrapper is None or wrapper.node is None or wrapper.frame is None:
+                continue
+            if not event.is_local and wrapper.frame.source is not module.source:
+                continue
+            if any(_feeds(event, backward) for backward in backwards):
                 yield finding(
                     event,
-                    f"`{_callee(module, event)}(...)` goes around `DistributedDataParallel`, so gradients are not averaged",
-                    see=[(wrap, "the model is wrapped here")],
-                    fix=_fix(module, event),
+                    f"`{module.code(event.node.func)}(...)` goes around `DistributedDataParallel`: nobody averages the gradients",
+                    see=[(wrapper, "the model is wrapped here")],
+                    fix=_fix(event.node),
                 )
 
 
-def _bypasses(trace: Trace, wrap: Event, wrapper: Value, inner: Value) -> Iterator[Event]:
-    """Calls of the inner model, after it was wrapped, whose result certainly reaches a backward pass."""
-    for event in trace.of("forward", "call"):
-        if not isinstance(event.node, ast.Call) or event.no_grad is not False:
+def _wrapper_around(trace: Trace, event: Event, node: ast.Call) -> Value | None:
+    """The wrapper whose inner model a call uses: as `wrapper.module(...)`, or by the name it had before."""
+    if isinstance(node.func, ast.Attribute) and node.func.attr == "module":
+        owner = event.frame.value(node.func.value)
+        return owner if owner.kind == "instance" and owner.name == _WRAPPER else None
+    callee = event.frame.value(node.func)
+    for wrap in trace.of("wrap"):
+        wrapper = wrap.value
+        inner = wrapper.argument(0, "module") if wrapper.name == _WRAPPER else None
+        if inner is None or inner.kind in ("unknown", "union") or callee.key != inner.key:
             continue
-        callee = event.frame.value(event.node.func)
-        if callee.key != inner.key or callee.key == wrapper.key:
-            continue
-        if trace.path(wrap, functools.partial(operator.is_, event)) is None:
-            continue
-        if any(_feeds(event, backward) for backward in trace.of("backward")):
-            yield event
+        if callee.key != wrapper.key and trace.path(wrap, functools.partial(operator.is_, event)) is not None:
+            return wrapper
+    return None
 
 
 def _feeds(event: Event, backward: Event) -> bool:
@@ -206,16 +208,11 @@ def _feeds(event: Event, backward: Event) -> bool:
     return loss is not None and any(part.node is event.node for part in parts(loss))
 
 
-def _callee(module: Module, event: Event) -> str:
-    return module.code(event.node.func) if isinstance(event.node, ast.Call) else event.text
-
-
-def _fix(module: Module, event: Event) -> Fix | None:
-    func = event.node.func if isinstance(event.node, ast.Call) else None
-    if not isinstance(func, ast.Attribute) or func.attr != "module":
+def _fix(node: ast.Call) -> Fix | None:
+    if not isinstance(node.func, ast.Attribute) or node.func.attr != "module":
         return None
     title = "Call the wrapper, which averages the gradients over the ranks"
-    return Fix.unsafe(title, unwrap(func, func.value))
+    return Fix.unsafe(title, unwrap(node.func, node.func.value))
 
 
 def evidence() -> Evidence:

@@ -93,6 +93,11 @@ class ClassModel:
         """The methods written in the class itself."""
         return self.cls.methods
 
+    @property
+    def stored(self) -> list[str]:
+        """The names of all attributes that methods store on `self`, in the class and its project bases."""
+        return list(dict.fromkeys(name for cls in self._family() for name in cls.stores))
+
     def _family(self) -> list[Class]:
         return [self.cls, *(base.target for base in self.lineage if base.kind == "class")]
 
