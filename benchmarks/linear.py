@@ -101,7 +101,8 @@ def one_class(lines: int) -> str:
     method = "    def step_{i}(self, x, y):\n        self.loss_{i} = F.cross_entropy(self.model(x), y)\n"
     method += "        self.loss_{i}.backward()\n        self.optimizer.step()\n"
     method += "        return self.step_0(x, self.loss_{i})\n\n"
-    head = "class Trainer(nn.Module):\n    def __init__(self, model):\n        super().__init__()\n        self.model = model\n"
+    head = "class Trainer(nn.Module):\n    def __init__(self, model):\n"
+    head += "        super().__init__()\n        self.model = model\n"
     return head + "        self.optimizer = torch.optim.SGD(model.parameters(), 0.1)\n\n" + repeated(method, lines)
 
 

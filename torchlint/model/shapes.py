@@ -40,8 +40,8 @@ def shape_of(value: Value) -> Shape | None:
 def is_batch(value: Value) -> bool | None:
     """Whether the first dimension of a tensor certainly counts samples, whose number the code does not fix.
 
-    So it is for what `forward` of a module is given and for what a `DataLoader` yields, and it stays so through modules,
-    element-wise operations, and views that keep the first dimension. `None` if it cannot be told.
+    So it is for what `forward` of a module is given and for what a `DataLoader` yields, and it stays so through
+    modules, element-wise operations, and views that keep the first dimension. `None` if it cannot be told.
     """
     return _is_batch(value, set())
 

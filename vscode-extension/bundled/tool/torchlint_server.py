@@ -14,7 +14,7 @@ BUNDLED = os.path.join(os.path.dirname(HERE), "libs")
 def main():
     if sys.version_info < OLDEST:
         needed, found = (".".join(map(str, version[:2])) for version in (OLDEST, sys.version_info))
-        sys.stderr.write("torchlint needs Python {} or newer; {} is {}\n".format(needed, sys.executable, found))
+        sys.stderr.write(f"torchlint needs Python {needed} or newer; {sys.executable} is {found}\n")
         return 78
     if os.environ.get("TORCHLINT_IMPORT_STRATEGY") == "fromEnvironment":
         sys.path.append(BUNDLED)
