@@ -38,6 +38,42 @@ class Model(nn.Module):
         self.blocks = nn.ModuleList([Block(64) for _ in range(depth)])
 
 
+class ByHand(nn.Module):
+    def __init__(self, width=64):
+        super().__init__()
+        self.q, self.k, self.v = nn.Linear(width, width), nn.Linear(width, width), nn.Linear(width, width)
+
+    def forward(self, x):
+        scores = self.q(x) @ self.k(x).transpose(-2, -1)
+        return F.softmax(scores, dim=-1) @ self.v(x)
+
+
+class Fused(nn.Module):
+    def __init__(self, width=64):
+        super().__init__()
+        self.qkv, self.soft = nn.Linear(width, 3 * width), nn.Softmax(dim=-1)
+
+    def forward(self, x):
+        q, k, v = self.qkv(x).chunk(3, -1)
+        return torch.matmul(self.soft(torch.matmul(q, k.mT)), v)
+
+
+class Additive(nn.Module):
+    def __init__(self, width=64):
+        super().__init__()
+        self.a, self.b, self.c = nn.Linear(width, width), nn.Linear(width, width), nn.Linear(width, 1)
+
+    def forward(self, state, memory):
+        weights = F.softmax(self.c(torch.tanh(self.a(state) + self.b(memory))), dim=1)
+        return torch.bmm(weights.mT, memory)
+
+
+class Stack(nn.Module):
+    def __init__(self, depth):
+        super().__init__()
+        self.blocks = nn.Sequential(*[ByHand() for _ in range(depth)])
+
+
 def options():
     parser = argparse.ArgumentParser()
     parser.add_argument("--learning-rate", type=float, default=1e-3)
@@ -72,6 +108,11 @@ ATTENTION = [
     ("Model(depth=24)", (24, None, False)),
     ("Model(n)", (None, None, False)),
     ("Block(64)", (1, None, False)),
+    ("ByHand()", (1, None, False)),
+    ("Fused()", (1, None, False)),
+    ("Additive()", None),
+    ("Stack(6)", (6, None, False)),
+    ("nn.ModuleDict(dict(h=nn.ModuleList([Block(8) for _ in range(24)])))", (24, None, False)),
     ("AutoModel.from_pretrained('bert-base-uncased')", (None, None, True)),
     ("BertModel(BertConfig())", (None, None, False)),
     ("vit_b_16()", (12, False, False)),

@@ -166,13 +166,14 @@ def certain_layers(module: Value) -> list[Value]:
         found[current.key] = current
         if current.kind == "call":
             stack.extend(current.items if current.name == "[for]" else ())
+            stack.extend(given_to(current) if current.name == "dict" else ())
         elif current.target is not None:
             cls = value_class(current)
             if cls.is_module is True:
                 names = {name for member in cls._family() for name in member.stores}
                 stack.extend(kept for name in names if (kept := cls.attribute(current, name)) is not None)
         elif current.name == roles.SEQUENTIAL:
-            stack.extend(sequential_layers(current) or ())
+            stack.extend(sequential_layers(current) or given_to(current))
         elif current.name in ("torch.nn.ModuleList", "torch.nn.ModuleDict"):
             stack.extend(given_to(current))
     return list(found.values())
@@ -253,12 +254,56 @@ def _count(value: Value | None) -> int | None:
 
 
 def _attends(layer: Value) -> bool:
+    """Whether a layer is attention: torch's own, a call of it, or queries, keys and values multiplied by hand."""
     if layer.name in _ATTENTION:
         return True
-    if layer.kind == "instance" and layer.target is not None:
-        forward = layer.target.methods.get("forward")
-        return forward is not None and "scaled_dot_product_attention" in forward.words
-    return False
+    if layer.kind != "instance" or layer.target is None:
+        return False
+    methods = layer.target.methods.values()
+    if any("scaled_dot_product_attention" in method.words for method in methods):
+        return True
+    if not any("softmax" in word.lower() for method in methods for word in (*method.words, *_layer_names(layer))):
+        return False
+    products = sum(_is_product(node) for method in methods for node in ast.walk(method.node))
+    return products >= 2 and _projections(layer) >= 3
+
+
+def _layer_names(layer: Value) -> list[str]:
+    return [kept.name for kept in _direct_layers(layer)]
+
+
+def _direct_layers(layer: Value) -> list[Value]:
+    cls = value_class(layer)
+    kept = (cls.attribute(layer, name) for name in layer.target.stores)
+    return [value for value in kept if value is not None and value.kind == "instance"]
+
+
+def _is_product(node: ast.AST) -> bool:
+    if isinstance(node, ast.BinOp):
+        return isinstance(node.op, ast.MatMult)
+    if not isinstance(node, ast.Call):
+        return False
+    name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+    return name in ("matmul", "bmm", "einsum", "baddbmm")
+
+
+def _projections(layer: Value) -> int:
+    """How many linear maps a layer has for queries, keys and values; one that makes all three counts as three."""
+    count = 0
+    for inner in _direct_layers(layer):
+        if inner.name == "torch.nn.Linear":
+            width = inner.argument(1, "out_features")
+            tripled = width is not None and width.kind == "binary" and width.name == "Mult"
+            three = tripled and width is not None and any(i.kind == "const" and i.const == 3 for i in width.items)
+            constant = width is not None and width.kind == "const" and _is_triple(width.const, inner)
+            count += 3 if three or constant else 1
+    return count
+
+
+def _is_triple(width: object, linear: Value) -> bool:
+    given = linear.argument(0, "in_features")
+    number = given.const if given is not None and given.kind == "const" else None
+    return isinstance(width, int) and isinstance(number, int) and width == 3 * number
 
 
 def _attends_inside(loop: Value) -> bool:
