@@ -29,6 +29,7 @@ def f(x, y, given):
 """
 
 ONCE = "self.net = nn.Sequential(*layers)"
+HEADED = "self.net = nn.Sequential(*layers, nn.Linear(2, 2), nn.Softmax(1))"
 TABLE = [
     ("layers = [nn.Linear(2, 2)]\n" + ONCE, "raw"),
     ("layers = [nn.Linear(2, 2)]\nlayers.append(nn.Sigmoid())\n" + ONCE, "prob01"),
@@ -41,6 +42,9 @@ TABLE = [
         "prob01",
     ),
     ("layers = [nn.Linear(2, 2)]\nif squash:\n    layers.append(nn.Sigmoid())\n" + ONCE, None),
+    ("layers = []\nfor _ in range(depth):\n    layers.append(nn.Linear(2, 2))\n" + HEADED, "prob"),
+    ("self.net = nn.Sequential(*squash, nn.Softmax(1))", "prob"),
+    ("self.net = nn.Sequential(nn.Softmax(1), *squash)", None),
     ("layers = [nn.Linear(2, 2)]\nlayers.insert(0, nn.ReLU())\n" + ONCE, None),
     ("layers = [nn.Linear(2, 2)]\nlayers.pop()\n" + ONCE, None),
     ("layers = [nn.Linear(2, 2)]\nlayers[0] = nn.Sigmoid()\n" + ONCE, None),

@@ -950,7 +950,7 @@ def applied(layer: Value, to: Value, at: Value) -> Value:
 def sequential_layers(value: Value) -> tuple[Value, ...] | None:
     """The layers of an `nn.Sequential` in order; `None` if they cannot be told.
 
-    The first of them is `UNKNOWN` where only the last layers are sure.
+    Where only the last layers are sure, the first item is the value that stands for all before them.
     """
     from torchlint.model import changes
 
@@ -960,12 +960,12 @@ def sequential_layers(value: Value) -> tuple[Value, ...] | None:
     for expression in value.node.args:
         if isinstance(expression, ast.Starred):
             inner = value.frame.value(expression.value)
-            if inner.kind == "call" and inner.name == changes.GROWN and inner.items:
-                layers = [UNKNOWN, *inner.items]
-                continue
-            if inner.kind not in ("tuple", "list"):
-                return None
-            layers.extend(inner.items)
+            if inner.kind in ("tuple", "list"):
+                layers.extend(inner.items)
+            elif inner.kind == "call" and inner.name == changes.GROWN:
+                layers = [inner, *inner.items]
+            else:
+                layers = [inner]
         else:
             inner = value.frame.value(expression)
             if inner.kind == "instance" and inner.name.endswith("OrderedDict") and isinstance(inner.node, ast.Call):
