@@ -106,7 +106,7 @@ called under `no_grad()` or `inference_mode()`. Models without trainable paramet
 
 ## Not seen
 
-Functions that nothing in the project calls: their caller may hold the context.
+Functions that nothing in the project calls, unless they detach the output: their caller may hold the context.
 
 ## References
 
@@ -130,6 +130,7 @@ from torchlint.api import (
     has_parameters,
     may_touch,
     mode_setters,
+    parts,
     rule,
     runs_of,
     this,
@@ -144,18 +145,28 @@ def check(module: Module) -> Findings:
     if any(word in module.text for word in _GRADIENT_WORDS):
         return
     for trace in module.traces:
-        if trace.function is not None and not any(event.no_grad is False for event in trace.of("backward")):
-            continue
         if trace.of("grad_mode") or not trace.complete:
             continue
+        trains = trace.function is None or any(event.no_grad is False for event in trace.of("backward"))
         for off in trace.of("eval"):
-            for run in runs_of(trace, off.subject) if off.subject is not None and _learns(trace, off.subject) else ():
-                if _records(trace, off, run):
-                    yield _report(module, run, off)
+            for run in runs_of(trace, off.subject) if off.subject is not None else ():
+                if (trains and _learns(trace, off.subject)) or _detached(trace, run):
+                    if _records(trace, off, run):
+                        yield _report(module, run, off)
 
 
-def _learns(trace: Trace, model: Value) -> bool:
+def _detached(trace: Trace, run: Event) -> bool:
+    """Whether the output is detached in the same loop: its author expects that gradients are on."""
+    cuts = (
+        [event for event in trace.inside(run.loop, "call") if event.name == ".detach"] if run.loop is not None else []
+    )
+    return any(part.key == run.value.key for cut in cuts for part in parts(cut.value))
+
+
+def _learns(trace: Trace, model: Value | None) -> bool:
     """Whether a model certainly has parameters with gradients: it is made here, or trained here."""
+    if model is None:
+        return False
     if unwrapped(model).kind in ("instance", "call"):
         return has_parameters(model) is True
     runs = [run for run in runs_of(trace, model) if run.loop is not None and run.no_grad is False]

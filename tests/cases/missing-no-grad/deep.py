@@ -49,3 +49,16 @@ def finetune(train_loader, val_loader):
         for batch in val_loader:
             hits += (model(**batch).logits.argmax(-1) == batch["labels"]).sum()  # TL408
         print(hits)
+
+
+class Regressor:
+    def __init__(self, network):
+        self.network = network
+
+    def predict(self, loader):
+        self.network.eval()
+        results = []
+        for x in loader:
+            output, _ = self.network(x)  # TL408
+            results.append(output.cpu().detach().numpy())
+        return results
