@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -21,6 +22,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "evidence: runs the experiment behind a rule with torch")
     config.stash[CASES] = {}
+    config.pluginmanager.register(Workers())
 
 
 @pytest.fixture
@@ -39,6 +41,22 @@ def case_counts(request: pytest.FixtureRequest) -> dict[str, int]:
 def cli(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.CaptureFixture[bytes]) -> Cli:
     """The command line in an empty directory, with the demonstration pack as the only rules besides `TL0`."""
     return Cli(tmp_path, monkeypatch, capfdbinary)
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    output = getattr(session.config, "workeroutput", None)
+    if output is not None:
+        output["cases"] = session.config.stash[CASES]
+
+
+class Workers:
+    """Adds up the counts of several test processes."""
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_testnodedown(self, node: Any) -> None:
+        counts = node.config.stash[CASES]
+        for word, number in getattr(node, "workeroutput", {}).get("cases", {}).items():
+            counts[word] = counts.get(word, 0) + number
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
