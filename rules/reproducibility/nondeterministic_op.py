@@ -242,11 +242,14 @@ DETACHED = frozenset({"torch.no_grad", "torch.inference_mode"})
 @rule("TL701", "nondeterministic-op", Category.SUSPICIOUS, since="0.1", options={"seeded": False})
 def check(module: Module) -> Findings:
     found = list(_operations(module))
-    if not found:
+    spatial = any(name.rpartition(".")[2] in module.text for pair in SPATIAL.items() for name in pair)
+    if not found and not spatial:
         return
     asked = asked_for_determinism(module)
     if asked is None and not (module.option("seeded") and module.project.mentions("manual_seed")):
         return
+    if spatial:
+        found += _spatial_losses(module)
     on_gpu, trains = module.project.mentions(*GPU), module.project.mentions(".backward(", "Trainer")
     for call, operation in found:
         if (operation.device == "cuda" and not on_gpu) or (operation.passes == "backward" and not trains):
@@ -272,10 +275,15 @@ def _operations(module: Module) -> Iterator[tuple[Call, Operation]]:
             and not _optional(module, call)
         ):
             yield call, operation
+
+
+def _spatial_losses(module: Module) -> Iterator[tuple[Call, Operation]]:
+    """The losses over classes whose input certainly has more than two dimensions, and that are reduced by the kernel."""
     for loss in module.losses():
         operation = torch_api.nondeterministic(SPATIAL.get(loss.kind, ""))
         shape = shape_of(loss.input)
-        if operation and loss.event.is_local and loss.reduction in ("mean", "sum") and shape and (shape.rank or 0) >= 3:
+        spatial = shape is not None and len(shape.sizes) >= (operation.rank if operation else 0)
+        if operation and spatial and loss.event.is_local and loss.reduction in ("mean", "sum"):
             yield _call(module, loss.event.node), operation
 
 
