@@ -1,0 +1,3 @@
+from .heads import Classifier, build
+
+__all__ = ["Classifier", "build"]
