@@ -211,6 +211,15 @@ def test_bad_becomes_fixed(rule: Rule) -> None:
 
 
 @every_rule
+def test_fixes_keep_the_form(rule: Rule) -> None:
+    page = doc(rule.name)
+    for bad, fixed in zip(page.of("bad"), page.of("fixed"), strict=False):
+        for change in (windows, tabs):
+            after, _ = repaired(tuple((name, change(text)) for name, text in files_of(bad)), rule)
+            assert dict(after) == {name: change(text) for name, text in files_of(fixed)}, change.__name__
+
+
+@every_rule
 def test_fixes_are_faithful(rule: Rule) -> None:
     for example in examples(rule, "bad"):
         found = own(rule, findings(example))
