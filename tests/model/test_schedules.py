@@ -5,7 +5,14 @@ from __future__ import annotations
 import pytest
 
 from torchlint.model import Module, Project
-from torchlint.model.schedules import epoch_bound, schedule_made, schedule_of, unit_of
+from torchlint.model.schedules import (
+    counts_batches,
+    epoch_bound,
+    handed_to_lightning,
+    schedule_made,
+    schedule_of,
+    unit_of,
+)
 
 PROGRAM = """
 import torch
@@ -79,3 +86,31 @@ scheduler = torch.optim.lr_scheduler.ExponentialLR(optimizer, {arguments})
     schedule = schedule_made(call.value)
     assert schedule is not None
     assert schedule.resumed is resumed
+
+
+@pytest.mark.parametrize(
+    ("returned", "intervals"),
+    [
+        ("[optimizer], [scheduler]", ["epoch"]),
+        ("optimizer", []),
+        ("{'optimizer': optimizer, 'lr_scheduler': scheduler}", ["epoch"]),
+        ("{'optimizer': optimizer, 'lr_scheduler': {'scheduler': scheduler, 'interval': 'step'}}", ["step"]),
+        ("[optimizer], [{'scheduler': scheduler, 'interval': args.interval}]", [None]),
+        ("[optimizer], [{'scheduler': scheduler, **args}]", []),
+    ],
+)
+def test_what_lightning_is_handed(returned: str, intervals: list[str | None]) -> None:
+    text = f"""
+import torch
+
+def configure(self, args):
+    optimizer = torch.optim.SGD(self.parameters(), lr=0.1)
+    steps = self.trainer.estimated_stepping_batches
+    scheduler = torch.optim.lr_scheduler.OneCycleLR(optimizer, 0.1, total_steps=steps)
+    return {returned}
+"""
+    module = Module.build("/p/m.py", text, Project("/p", lambda _: None))
+    (function,) = module.source.functions
+    found = list(handed_to_lightning(module.frame(function).value(function.returns[0])))
+    assert [interval for _, interval in found] == intervals
+    assert all(counts_batches(scheduler) == "total_steps=steps" for scheduler, _ in found)

@@ -8,11 +8,16 @@ from torchlint.model import Module, Project
 from torchlint.model.steps import (
     common_loop,
     concerns,
+    differentiated,
+    forward_methods,
+    gives_parameters,
     has_parameters,
     made_inside,
     may_touch,
     mode_layer,
+    one_shot,
     optimizer_of,
+    step_in_vain,
     trained_by,
 )
 from torchlint.model.trace import Trace
@@ -175,3 +180,123 @@ def main(x, name):
     if optimizer is not None:
         assert concerns(found.of("zero_grad")[0], optimizer) is True
         assert [value.name for value in trained_by(optimizer) or ()] == ["torch.nn.Linear"]
+
+
+@pytest.mark.parametrize(
+    ("value", "answer"),
+    [
+        ("m.parameters()", True),
+        ("filter(None, m.parameters())", True),
+        ("(p for p in m.parameters())", True),
+        ("itertools.chain(m.parameters())", True),
+        ("[p for p in m.parameters()]", False),
+        ("list(m.parameters())", False),
+        ("[{'params': m.parameters()}]", False),
+    ],
+)
+def test_what_can_be_read_once(value: str, answer: bool) -> None:
+    found = trace(f"def main(x):\n    m = nn.Linear(2, 3)\n    nn.utils.clip_grad_norm_({value}, 1.0)\n")
+    subject = found.of("clip")[0].subject
+    assert subject is not None
+    assert one_shot(subject) is answer
+
+
+@pytest.mark.parametrize(
+    ("change", "given"),
+    [
+        ("model[0] = nn.Linear(2, 2)", True),
+        ("model[1] = nn.GELU()", False),
+        ("model.extra = nn.Linear(2, 2)", True),
+        ("model.extra = nn.Linear(2, 2).requires_grad_(False)", False),
+        ("model.scale = nn.Parameter(torch.ones(1))", True),
+        ("model.name = 'a'", False),
+        ("torch.nn.utils.parametrizations.weight_norm(model[0])", True),
+        ("model.load_state_dict(x, assign=True)", True),
+        ("model.load_state_dict(x)", False),
+        ("model.to('cuda')", False),
+    ],
+)
+def test_what_brings_new_parameters(change: str, given: bool) -> None:
+    found = trace(f"""
+def main(x):
+    model = nn.Sequential(nn.Linear(2, 2), nn.ReLU())
+    {change}
+    model(x).sum().backward()
+""")
+    assert any(gives_parameters(event) is not None for event in found.events) is given
+
+
+@pytest.mark.parametrize(
+    ("loss", "names"),
+    [
+        ("F.mse_loss(b(a(x)), y)", ["a", "b"]),
+        ("F.mse_loss(b(a(x).detach()), y)", ["b"]),
+        ("F.mse_loss(b(x), a(x).argmax(1))", ["b"]),
+        ("(a(x) + 0.1 * b(x)).mean()", ["a", "b"]),
+        ("a(x).sum() * b(x).item()", ["a"]),
+    ],
+)
+def test_which_modules_a_loss_is_differentiated_through(loss: str, names: list[str]) -> None:
+    found = trace(f"""
+def main(x, y):
+    a, b = nn.Linear(2, 2), nn.Linear(2, 2)
+    loss = {loss}
+    loss.backward()
+""")
+    subject = found.of("backward")[0].subject
+    assert subject is not None
+    applied = [value.node.func.id for value in differentiated(subject)]  # type: ignore[union-attr]
+    assert sorted(applied) == names
+
+
+@pytest.mark.parametrize(
+    ("body", "vain"),
+    [
+        ("opt.zero_grad(); loss(x).backward(); opt.step()", False),
+        ("loss(x).backward(); opt.zero_grad(); opt.step()", True),
+        ("opt.zero_grad(); opt.step(); loss(x).backward()", True),
+        ("opt.step(); loss(x).backward(); opt.zero_grad()", True),
+        ("opt.step(); opt.zero_grad(); loss(x).backward()", False),
+        ("loss(x).backward(); opt.step(); opt.zero_grad()", False),
+        ("loss(x).backward(); opt.zero_grad(); act(model); opt.step()", False),
+        ("loss(x).backward(); act(opt); opt.step()", False),
+        ("loss(x).backward(); other.zero_grad(); opt.step()", False),
+    ],
+)
+def test_steps_that_find_no_gradients(body: str, vain: bool) -> None:
+    lines = "\n".join(f"        {statement.strip()}" for statement in body.split(";"))
+    found = trace(f"""
+def main(batches):
+    model, other = nn.Linear(2, 2), nn.Linear(2, 2)
+    opt = torch.optim.SGD(model.parameters(), lr=0.1)
+
+    def loss(x):
+        return model(x).sum()
+
+    for x in batches:
+{lines}
+""")
+    assert (step_in_vain(found, found.of("step")[0]) is not None) is vain
+
+
+def test_the_methods_of_a_forward_pass() -> None:
+    text = (
+        HEAD
+        + """
+class Net(nn.Module):
+    def forward(self, x):
+        return self.one(x)
+
+    def one(self, x):
+        return self.two(x)
+
+    def two(self, x):
+        return x
+
+    def three(self, x):
+        return x
+"""
+    )
+    module = Module.build("/p/m.py", text, Project("/p", lambda _: None))
+    (net,) = module.nn_modules
+    assert {function.name for function in forward_methods(net)} == {"forward", "one", "two"}
