@@ -22,6 +22,7 @@ _LARGEST = 2_000_000  # a larger file is not followed into
 _SMALL = 16_000  # bytes; constants live in small files that never mention torch
 _MOST_CALLERS = 40
 _MOST_INLINED = 6
+_MOST_FRAMES = 4000
 _NEVER_LOCAL = frozenset(
     {"torch", "numpy", "os", "sys", "typing", "math", "re", "json", "time", "random", "__future__"}
 )
@@ -59,6 +60,7 @@ class Project:
         self._places: dict[tuple[str, str], tuple[str, str] | None] = {}
         self._tops: dict[tuple[str, str], bool] = {}
         self._mentions: dict[str, list[str]] = {}
+        self._listed: list[str] | None = None
         self._imports: dict[tuple[str, str], Value] = {}
         self._numbers: dict[object, int] = {}
         self._open: list[Frame] = []
@@ -127,9 +129,17 @@ class Project:
     def changed(self, path: str) -> None:
         """Forget what was read of a file that has changed, or that has come or gone."""
         self._drop(path)
-        self._mentions.clear()
-        self._places.clear()
-        self._tops.clear()
+        content = self.read(path)
+        for word, paths in self._mentions.items():
+            mentions = content is not None and word.encode() in content
+            if mentions and path not in paths:
+                paths.append(path)
+            elif not mentions and path in paths:
+                paths.remove(path)
+        if self._listed is not None and (content is None or path not in self._listed):
+            self._listed = None
+            self._places.clear()
+            self._tops.clear()
 
     def close(self) -> None:
         """Free everything that is held; the project can still be used and reads its files again."""
@@ -144,6 +154,10 @@ class Project:
     def open(self, frame: Frame) -> None:
         """Note a frame, so that `finish` can close it."""
         self._open.append(frame)
+
+    def may_follow(self) -> bool:
+        """Whether one more call may be followed; bounds the work for code that calls and calls."""
+        return len(self._open) < _MOST_FRAMES
 
     def may_inline(self, function: Function) -> bool:
         """Whether a function may be put in place of one more call; bounds the work for functions with many callers."""
@@ -160,7 +174,9 @@ class Project:
         """The files of the project that contain a word, as text."""
         if word not in self._mentions:
             needle = word.encode()
-            self._mentions[word] = [path for path in self.files() if needle in (self.read(path) or b"")]
+            if self._listed is None:
+                self._listed = list(self.files())
+            self._mentions[word] = [path for path in self._listed if needle in (self.read(path) or b"")]
         return self._mentions[word]
 
     def call_sites(self, function: Function) -> list[tuple[ast.Call, Frame]] | None:

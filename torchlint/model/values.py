@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from torchlint.model.classes import ClassModel
     from torchlint.model.project import Project
 
-DEEPEST = 8
+DEEPEST = 5  # calls inside calls that are followed for what they return
 _MOST_DEFINITIONS = 32  # of one name, where the place of the use does not say which one it is
 _MOST_OPTIONS = 6
 
@@ -609,7 +609,7 @@ class Frame:
     def enter(self, callee: Value, node: ast.Call) -> Frame | None:
         """The frame of a project function called at `node` with its parameters bound; `None` if it is not followed."""
         function: Function = callee.target
-        if self.depth >= DEEPEST or self.calls(function):
+        if self.depth >= DEEPEST or self.calls(function) or not self.project.may_follow():
             return None
         return Frame(
             self.project,
