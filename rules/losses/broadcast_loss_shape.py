@@ -148,8 +148,8 @@ def distances(a, b):
 ## When it is fine
 
 A table of all pairs is sometimes wanted (ranking losses, kernels, distances). The rule looks only at losses that compare a
-prediction to a target, and at squared or absolute differences that are averaged at once; two views of the same value
-are never reported.
+prediction to a target, and at squared or absolute differences of a layer's output that are averaged or summed at once. A
+column that is made on purpose (`view(-1, 1)`, `[:, None]`) and two views of the same value are never reported.
 
 ## Not seen
 
@@ -170,6 +170,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from torchlint.api import (
+    UNKNOWN,
     Call,
     Category,
     Event,
@@ -181,6 +182,7 @@ from torchlint.api import (
     Value,
     difference_of,
     finding,
+    roles,
     rule,
     shape_of,
     wrap,
@@ -221,9 +223,18 @@ def _compared(module: Module) -> Iterator[tuple[Event | Call, _Side, _Side]]:
             yield loss.event, _Side(loss.input, loss.input_node), _Side(loss.target, loss.target_node)
     for call in module.calls(".mean", ".sum", "torch.mean", "torch.sum"):
         difference = difference_of(call.value)
-        if difference is not None and isinstance(difference.node, ast.BinOp):
-            left, right = difference.items
+        if difference is None or not isinstance(difference.node, ast.BinOp):
+            continue
+        left, right = difference.items
+        if _is_prediction(left) or _is_prediction(right):
             yield call, _Side(left, difference.node.left), _Side(right, difference.node.right)
+
+
+def _is_prediction(value: Value) -> bool:
+    """Whether this is the output of a layer, activated or not; a column made on purpose (`view(-1, 1)`) is none."""
+    while value.kind == "call" and value.name in roles.RANGE_AFTER:
+        value = (value.base if value.name.startswith(".") else value.argument(0, "input")) or UNKNOWN
+    return value.kind == "apply" and _is_column(value)
 
 
 def _is_column(value: Value) -> bool:

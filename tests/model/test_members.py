@@ -79,6 +79,8 @@ LAYERS = "self.kept = [nn.Linear(2, 2)]\n"
         (LAYERS + "self.net = nn.ModuleList([m for m in self.kept])", "return x", True),
         (LAYERS + "self.net = nn.Sequential(self.kept[0], nn.ReLU())", "return x", True),
         (LAYERS + "for m in self.kept:\n    given.append(m)", "return x", True),
+        (LAYERS + "self.kept[0].load_state_dict(given)", "return self.kept[0](x)", True),
+        (LAYERS + "for m in self.kept:\n    m.eval()", "return self.kept[0](x)", True),
         (LAYERS + "for i, m in enumerate(self.kept):\n    given[i] = m", "return x", True),
         (LAYERS, "for i, m in enumerate(self.kept):\n    x = m(x) + i\nreturn x", False),
         (LAYERS, "return [m(x) for m in self.kept]", False),

@@ -25,6 +25,7 @@ _PARAMETRIC = frozenset(
 _REGISTERS = frozenset({"add_module", "register_module", "register_parameter", "setattr", "__setattr__", "vars"})
 _READS = frozenset({"append", "extend", "insert", "items", "values", "keys", "get", "pop", "index"})
 _WALKS = frozenset({"enumerate", "zip", "reversed"})
+_CARED_FOR = frozenset({"load_state_dict", "state_dict", "eval", "requires_grad_", "parameters", "named_parameters"})
 _MEASURES = frozenset({"len", "range", "print", "isinstance", "bool"})
 
 
@@ -301,7 +302,9 @@ def _is_called(source: Source, node: ast.expr) -> bool:
         return parent.func is node
     if isinstance(parent, ast.Subscript):
         return parent.value is node and _is_called(source, parent)
-    return isinstance(parent, ast.Attribute | ast.Expr)
+    if isinstance(parent, ast.Attribute):
+        return parent.attr not in _CARED_FOR
+    return isinstance(parent, ast.Expr)
 
 
 def _is_label(source: Source, node: ast.expr) -> bool:
