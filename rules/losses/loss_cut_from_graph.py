@@ -180,6 +180,7 @@ from torchlint.api import (
     Value,
     cut_of,
     finding,
+    is_tensor,
     remove,
     rule,
 )
@@ -190,11 +191,13 @@ _FACTORIES = ("torch.tensor", "torch.as_tensor", "torch.FloatTensor", "torch.Ten
 @rule("TL206", "loss-cut-from-graph", Category.CORRECTNESS, since="0.1", triggers=("requires_grad",))
 def check(module: Module) -> Findings:
     for trace in module.traces:
+        unrecorded = {id(event.node) for event in trace.of("loss") if event.no_grad is True}
         for event in trace.of("backward"):
             loss = event.subject
             if loss is None or _is_looked_at(event):
                 continue
-            leaf = _leaf(loss) or (loss if _is_cut(loss) and _is_enabled(loss, (loss.frame, event.frame)) else None)
+            cut = _is_cut(loss) or id(loss.node) in unrecorded
+            leaf = _leaf(loss) or (loss if cut and _is_enabled(loss, (loss.frame, event.frame)) else None)
             if leaf is None:
                 continue
             yield finding(
@@ -217,7 +220,7 @@ def _leaf(loss: Value) -> Value | None:
     if loss.name in ("torch.autograd.Variable", "torch.autograd.variable.Variable"):
         return loss
     data = loss.argument(0, "data") if loss.name in _FACTORIES else None
-    return loss if data is not None and data.kind in ("call", "apply", "binary") else None
+    return loss if data is not None and (data.method("item") is not None or is_tensor(data) is True) else None
 
 
 def _is_enabled(loss: Value, frames: tuple[Frame | None, ...]) -> bool:

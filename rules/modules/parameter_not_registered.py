@@ -236,7 +236,7 @@ def check(module: Module) -> Findings:
             text = module.code(store.node)
             if _is_lost(value, store.value, store.function):
                 what = f"`{text}` is computed from a parameter, so `{cls.name}` does not register it"
-            elif _is_free_leaf(value):
+            elif _is_free_leaf(value) and not module.project.mentions(f".{name}]"):
                 what = f"`{text}` is a plain tensor with `requires_grad`, which `{cls.name}` does not register"
             else:
                 continue
