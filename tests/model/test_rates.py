@@ -68,6 +68,23 @@ class Additive(nn.Module):
         return torch.bmm(weights.mT, memory)
 
 
+class Post(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.attention, self.norm1, self.norm2 = ByHand(), nn.LayerNorm(64), nn.LayerNorm(64)
+        self.mlp = nn.Linear(64, 64)
+
+    def forward(self, x):
+        x = self.norm1(x + self.attention(x))
+        return self.norm2(x + self.mlp(x))
+
+
+class Pre(Post):
+    def forward(self, x):
+        x = x + self.attention(self.norm1(x))
+        return x + self.mlp(self.norm2(x))
+
+
 class Stack(nn.Module):
     def __init__(self, depth):
         super().__init__()
@@ -112,6 +129,8 @@ ATTENTION = [
     ("Fused()", (1, None, False)),
     ("Additive()", None),
     ("Stack(6)", (6, None, False)),
+    ("nn.ModuleList([Post() for _ in range(8)])", (8, True, False)),
+    ("nn.ModuleList([Pre() for _ in range(8)])", (8, False, False)),
     ("nn.ModuleDict(dict(h=nn.ModuleList([Block(8) for _ in range(24)])))", (24, None, False)),
     ("AutoModel.from_pretrained('bert-base-uncased')", (None, None, True)),
     ("BertModel(BertConfig())", (None, None, False)),

@@ -11,6 +11,7 @@ import re
 from typing import TYPE_CHECKING, NamedTuple
 
 from torchlint.model.steps import given_to, parts
+from torchlint.model.syntax import dotted
 from torchlint.model.values import UNKNOWN, Value, sequential_layers, unwrapped, value_class
 from torchlint.torch_api import roles
 
@@ -197,9 +198,10 @@ def attention_in(model: Value) -> Attention | None:
         return max(known, key=lambda found: found.depth or 0)
     if not any(_attends(layer) for layer in inside):
         return None
-    repeated = [_repeats(layer) for layer in inside if layer.name == "[for]" and _attends_inside(layer)]
-    depth = max((count for count in repeated if count is not None), default=None) if repeated else 1
-    return Attention(depth, None, False)
+    stacks = [layer for layer in inside if layer.name == "[for]" and _attends_inside(layer)]
+    depth = max((count for count in map(_repeats, stacks) if count is not None), default=None) if stacks else 1
+    places = {place for layer in inside for place in (_norm_after_sum(layer),) if place is not None}
+    return Attention(depth, places.pop() if len(places) == 1 else None, False)
 
 
 def _from_a_library(layer: Value) -> Attention | None:
@@ -266,6 +268,33 @@ def _attends(layer: Value) -> bool:
         return False
     products = sum(_is_product(node) for method in methods for node in ast.walk(method.node))
     return products >= 2 and _projections(layer) >= 3
+
+
+def _norm_after_sum(block: Value) -> bool | None:
+    """Whether a block of the project normalises the residual sum (`norm(x + f(x))`) or before it (`x + f(norm(x))`)."""
+    if block.kind != "instance" or block.target is None or "forward" not in block.target.methods:
+        return None
+    forward = block.target.methods["forward"]
+    me = forward.parameters[0].arg if forward.parameters else "self"
+    cls = value_class(block)
+    norms = {name for member in cls._family() for name in member.stores if _is_norm(cls.attribute(block, name))}
+    answers: set[bool] = set()
+    for node in ast.walk(forward.node):
+        if isinstance(node, ast.Call) and dotted(node.func) in {f"{me}.{name}" for name in norms}:
+            answers.update([True] if node.args and _is_sum(node.args[0]) else [])
+        elif _is_sum(node) and isinstance(node, ast.BinOp):
+            calls = [call for side in (node.left, node.right) if isinstance(side, ast.Call) for call in side.args]
+            inner = [c for call in calls for c in ast.walk(call) if isinstance(c, ast.Call)]
+            answers.update([False] if any(dotted(c.func) in {f"{me}.{name}" for name in norms} for c in inner) else [])
+    return answers.pop() if len(answers) == 1 else None
+
+
+def _is_norm(value: Value | None) -> bool:
+    return value is not None and value.kind == "instance" and value.name in ("torch.nn.LayerNorm", "torch.nn.RMSNorm")
+
+
+def _is_sum(node: ast.AST) -> bool:
+    return isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add)
 
 
 def _layer_names(layer: Value) -> list[str]:
