@@ -214,11 +214,11 @@ def _kept(module: Module, loop: Loop, passes: list[Event]) -> Iterator[tuple[str
         ):
             holder, kept = node.func.value, node.args[0]
         name = dotted(holder) if holder is not None else None
-        if name is None or module.function(node) is not loop.frame.function:
+        if name is None or any(losses.isdisjoint(_scaled(option)) for option in loop.frame.value(kept).options):
             continue
-        if _starts_anew(loop, name) or (isinstance(node, ast.AugAssign) and _without_gradients(module, node, loop)):
+        if module.function(node) is not loop.frame.function or _starts_anew(loop, name):
             continue
-        if all(not losses.isdisjoint(_scaled(option)) for option in loop.frame.value(kept).options):
+        if not (isinstance(node, ast.AugAssign) and _without_gradients(module, node, loop)):
             yield name, kept
 
 

@@ -127,8 +127,10 @@ class _Walk:
                 if not any(keyword.arg == "group" for keyword in call.keywords):
                     steps.append((callee.name, call, self.under[-1] if self.under else None))
             elif callee.kind == "function" and self.deep and isinstance(callee.target, Function):
-                inner = frame.enter(callee, call) if not callee.target.is_generator else None
-                if inner is None or not _mentions_collective(callee.target):
+                if callee.target.is_generator or not _mentions_collective(callee.target):
+                    continue
+                inner = frame.enter(callee, call)
+                if inner is None:
                     continue
                 walk = _Walk(self.zero, self.deep - 1)
                 under = self.under[-1] if self.under else None
