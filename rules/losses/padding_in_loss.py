@@ -225,7 +225,7 @@ def check(module: Module) -> Findings:
     reported: set[int] = set()
     for trace in module.traces:
         for event in trace.of("loss", "forward"):
-            if id(event.node) in reported or not event.is_direct:
+            if id(event.node) in reported or not event.is_local:
                 continue
             found = _token_loss(event) if event.kind == "loss" else _own_loss(event)
             if found is not None:

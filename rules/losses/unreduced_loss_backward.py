@@ -134,7 +134,7 @@ def check(module: Module) -> Findings:
     for trace in module.traces:
         for event in trace.of("backward"):
             loss = event.subject
-            if loss is None or not is_unreduced(loss) or _gradient_given(event):
+            if loss is None or not is_unreduced(loss) or _gradient_given(event) or _is_told_elsewhere(event):
                 continue
             name = f"`{ast.unparse(_operand(event))}`"
             yield finding(
@@ -143,6 +143,12 @@ def check(module: Module) -> Findings:
                 see=[(loss, "it is computed without a reduction here")] if loss.node is not None else [],
                 fix=_mean(event),
             )
+
+
+def _is_told_elsewhere(event: Event) -> bool:
+    """Whether the other file in which this happens can be told without its caller."""
+    loss = event.alone.subject
+    return not event.is_local and loss is not None and is_unreduced(loss) is True
 
 
 def _operand(event: Event) -> ast.expr:

@@ -157,6 +157,7 @@ import ast
 from torchlint.api import (
     Accumulation,
     Category,
+    Event,
     Evidence,
     Findings,
     Fix,
@@ -179,12 +180,12 @@ from torchlint.api import (
 
 @rule("TL105", "accumulation-loss-not-scaled", Category.SUSPICIOUS, since="0.1", triggers=("backward",))
 def check(module: Module) -> Findings:
-    for trace in module.traces:
+    for trace in () if module.is_test else module.traces:
         for found in accumulations(trace):
             loss = found.backward.subject
             if loss is None or not _is_mean(loss) or (found.times.kind == "const" and found.times.const == 1):
                 continue
-            if _rate_depends_on(found) or not found.backward.is_direct:
+            if _rate_depends_on(found) or not _is_told_here(found.backward):
                 continue
             count, name = ast.unparse(found.times_node), ast.unparse(_operand(found))
             yield finding(
@@ -194,6 +195,12 @@ def check(module: Module) -> Findings:
                 fix=_divide(found, count),
                 severity=Severity.INFO if _scale_free(trace, found) else None,
             )
+
+
+def _is_told_here(backward: Event) -> bool:
+    """Whether this is the file to tell it: the one of the backward pass, or of the caller that chooses the loss."""
+    alone = backward.alone.subject
+    return backward.is_local or (backward.is_direct and (alone is None or not _is_mean(alone)))
 
 
 def _is_mean(loss: Value) -> bool:

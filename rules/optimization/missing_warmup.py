@@ -251,7 +251,7 @@ _FREEZES = re.compile(r"requires_grad(_\(|\s*=)\s*False|freeze|peft|lora", re.IG
 
 @rule("TL108", "missing-warmup", Category.SUSPICIOUS, since="0.1", triggers=("Adam", "Lamb", "Lion", "optim"))
 def check(module: Module) -> Findings:
-    if _WARMUP.search(module.text):
+    if module.is_test or _WARMUP.search(module.text):
         return
     reported: set[int] = set()
     for trace in module.traces:
@@ -260,12 +260,13 @@ def check(module: Module) -> Findings:
             if id(event.node) in reported or optimizer.name not in roles.ADAM_FAMILY.difference(_WARM_BY_THEMSELVES):
                 continue
             rate, attention = starting_rate(optimizer), _trained(optimizer)
-            if rate is None or attention is None or not event.is_direct:
+            if rate is None or attention is None or not _is_told_here(event):
                 continue
             severity = _severity(attention, rate)
             steps = _steps(module, optimizer)
-            frozen = attention.pretrained and _FREEZES.search(event.frame.source.text)
-            if severity is None or frozen or not steps or _WARMUP.search(event.frame.source.text):
+            if severity is None or not steps or _FREEZES.search(event.frame.source.text):
+                continue
+            if _WARMUP.search(event.frame.source.text):
                 continue
             schedules = schedules_over(optimizer, module)
             if schedules is None or not all(_starts_at_the_top(s) for s in schedules):
@@ -280,6 +281,11 @@ def check(module: Module) -> Findings:
                 fix=None if schedules else _warm(module, event, steps),
                 severity=severity,
             )
+
+
+def _is_told_here(event: Event) -> bool:
+    """Whether this is the file to tell it: the one that makes the optimizer, or the caller that chooses the model."""
+    return event.is_local or (event.is_direct and _trained(event.alone.value) is None)
 
 
 def _name(event: Event) -> str:

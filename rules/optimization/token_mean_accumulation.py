@@ -93,10 +93,10 @@ _FLATTENS = (".view", ".reshape", ".flatten", ".transpose", ".permute", "torch.f
 
 @rule("TL113", "token-mean-accumulation", Category.SUSPICIOUS, since="0.1", triggers=("backward",))
 def check(module: Module) -> Findings:
-    for trace in module.traces:
+    for trace in () if module.is_test else module.traces:
         for found in accumulations(trace):
             loss = _token_mean(found)
-            if loss is None or not found.backward.is_direct:
+            if loss is None or not found.backward.is_local:
                 continue
             place = loss if loss.frame is not None and loss.frame.source is module.source else found.backward
             yield finding(

@@ -193,12 +193,14 @@ _MESSAGE = "`{}` shifts the labels by itself, and they are shifted already"
 def check(module: Module) -> Findings:
     reported: set[int] = set()
     for event in (e for trace in module.traces for e in trace.of("forward")):
-        if id(event.node) not in reported and _is_shifted_twice(event):
+        if event.is_local and id(event.node) not in reported and _is_shifted_twice(event):
             reported.add(id(event.node))
             yield finding(event, _MESSAGE.format(ast.unparse(_callee(event.node))), fix=_unshifted(event))
     for score in scores(module):
         node, frame = paired_at(score.event, score.loss)
-        if score.offset != 2 or id(node) in reported or node is score.loss.node or shift_inside(score.loss) != 1:
+        if score.offset != 2 or id(node) in reported or frame.source is not module.source:
+            continue
+        if node is score.loss.node or shift_inside(score.loss) != 1:
             continue
         reported.add(id(node))
         yield finding(

@@ -149,7 +149,7 @@ def check(module: Module) -> Findings:
     reported: set[int] = set()
     for score in scores(module):
         node, frame = paired_at(score.event, score.loss)
-        if id(node) in reported or score.offset == 1:
+        if id(node) in reported or score.offset == 1 or frame.source is not module.source:
             continue
         if score.offset == 0 and not score.alignment.logits_cut:  # the rule about targets that equal the inputs
             continue

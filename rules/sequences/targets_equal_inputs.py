@@ -200,6 +200,8 @@ def check(module: Module) -> Findings:
         node, frame = paired_at(score.event, score.loss)
         if score.offset != 0 or score.alignment.logits_cut or id(node) in reported:
             continue
+        if frame.source is not module.source:
+            continue
         reported.add(id(node))
         here = score.event.is_local and node is score.loss.node
         callee = ast.unparse(node.func) if isinstance(node, ast.Call) else score.event.text

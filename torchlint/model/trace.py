@@ -265,6 +265,14 @@ class Event:
         parent = self.frame.parent
         return self.is_local or (parent is not None and parent.source is self.trace.source)
 
+    @property
+    def alone(self) -> Event:
+        """The same event as its own function tells it, whoever calls that; what is `True` of it is told in its file."""
+        frame = self.frame.project.frame(self.frame.source, self.frame.function)
+        if not isinstance(self.node, ast.Call):
+            return self
+        return next(classify(self.node, frame, frame.value(self.node.func)), self)
+
     def __repr__(self) -> str:
         return f"<{self.kind} {ast.unparse(self.node)[:60]}>"
 

@@ -61,7 +61,9 @@ def written_later(loader):
 
 def groups(loader):
     model = network()
-    optimizer = torch.optim.AdamW([{"params": model[0].parameters(), "lr": 0.3}, {"params": model[2].parameters()}], lr=1e-3)
+    optimizer = torch.optim.AdamW(
+        [{"params": model[0].parameters(), "lr": 0.3}, {"params": model[2].parameters()}], lr=1e-3
+    )
     step_through(model, optimizer, loader)
 
 

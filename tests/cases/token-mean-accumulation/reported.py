@@ -12,8 +12,8 @@ class Trainer:
         self.optimizer = torch.optim.AdamW(model.parameters(), lr=3e-4)
 
     def loss(self, batch):
-        logits = self.model(batch["src"], batch["tgt_in"])
-        return F.cross_entropy(logits.reshape(-1, logits.size(-1)), batch["tgt_out"].reshape(-1), ignore_index=PAD)  # TL113
+        logits = self.model(batch["src"], batch["tgt_in"]).flatten(0, 1)
+        return F.cross_entropy(logits, batch["tgt_out"].flatten(), ignore_index=PAD)  # TL113
 
     def epoch(self, loader):
         self.model.train()
