@@ -41,6 +41,15 @@ TABLE = [
         "layers = []\nfor _ in range(depth):\n    layers.append(nn.Linear(2, 2))\nlayers.append(nn.Sigmoid())\n" + ONCE,
         "prob01",
     ),
+    (
+        "layers = []\nfor _ in range(depth):\n    layers += [nn.Linear(2, 2)]\nlayers.append(nn.Sigmoid())\n" + ONCE,
+        "prob01",
+    ),
+    (
+        "layers = []\nfor _ in range(depth):\n    layers += [nn.Linear(2, 2)]\nlayers += [nn.Softmax(1)]\n" + ONCE,
+        "prob",
+    ),
+    ("layers = [nn.Linear(2, 2)]\nif squash:\n    layers += [nn.Sigmoid()]\n" + ONCE, None),
     ("layers = [nn.Linear(2, 2)]\nif squash:\n    layers.append(nn.Sigmoid())\n" + ONCE, None),
     ("layers = []\nfor _ in range(depth):\n    layers.append(nn.Linear(2, 2))\n" + HEADED, "prob"),
     ("self.net = nn.Sequential(*squash, nn.Softmax(1))", "prob"),

@@ -11,6 +11,8 @@ from torchlint.model.syntax import Source
 HEAD = """
 import torch
 import torch.nn.functional as F
+from sklearn.datasets import make_regression
+from sklearn.model_selection import train_test_split
 from torch import nn
 from torch.utils.data import DataLoader, Dataset, TensorDataset
 
@@ -78,6 +80,16 @@ TABLE = [
     ("torch.flatten(y)", Shape((None,))),
     ("y.flatten() - 0.5", Shape((None,))),
     ("y.flatten() - y.view(-1, 1)", Shape((None, None))),
+    ("torch.tensor(x['price'].values)", Shape((None,))),
+    ("torch.from_numpy(x['price'].to_numpy()).float()", Shape((None,))),
+    ("torch.tensor(x[['price']].values)", None),
+    ("torch.tensor(x.values)", None),
+    ("torch.FloatTensor(x['price'].values.reshape(-1, 1))", Shape((None, 1))),
+    ("torch.tensor(make_regression(100, 5)[1])", Shape((None,))),
+    ("torch.tensor(make_regression(100, 5)[0])", None),
+    ("torch.tensor(train_test_split(x, x['price'].values)[3])", Shape((None,))),
+    ("torch.tensor(train_test_split(x, x['price'].values)[1])", None),
+    ("torch.Tensor(3, 4)", Shape((3, 4))),
     ("y.mean()", Shape(())),
     ("y.view(4, 3).mean(1)", Shape((4,))),
     ("y.view(4, 3).mean(1, keepdim=True)", Shape((4, 1))),

@@ -64,7 +64,12 @@ def local(frame: Frame, node: ast.Name, value: Value) -> Value:
     kind = value.kind
     if kind == "apply":
         return _activated(frame, node, value)
-    if kind not in ("list", "dict", "set"):
+    if kind in ("union", "binary"):
+        extended = _extended(value)
+        if extended is None:
+            return value
+        value = extended
+    elif kind not in ("list", "dict", "set"):
         return value
     changes = [
         change
@@ -85,6 +90,19 @@ def attribute(source: Source, name: str, value: Value) -> Value:
     return _opaque(value, ())
 
 
+def _extended(value: Value) -> Value | None:
+    """A list that `+=` has extended on some way: what is sure of its end; `None` if it is no list."""
+    if value.kind == "binary":
+        left, right = value.items
+        if value.name != "Add" or not isinstance(value.node, ast.AugAssign) or right.kind not in ("list", "tuple"):
+            return None
+        return _opaque(value, right.items)
+    extended = [o for o in value.items if o.kind == "binary" and _extended(o) is not None]
+    if not extended or any(o.kind not in ("list", "binary") for o in value.items):
+        return None
+    return _opaque(max(extended, key=lambda o: getattr(o.node, "lineno", 0)), ())
+
+
 def _opaque(value: Value, tail: tuple[Value, ...]) -> Value:
     return Value("call", name=GROWN, items=tail, node=value.node, frame=value.frame)
 
@@ -92,12 +110,14 @@ def _opaque(value: Value, tail: tuple[Value, ...]) -> Value:
 def _grown(frame: Frame, node: ast.Name, value: Value, changes: list[Change]) -> Value:
     source = frame.source
     made = source.statement(value.node) if value.node is not None else None
-    if value.kind != "list" or made is None or value.frame is not frame or _in_loop(source, node):
+    is_list = value.kind == "list" or value.name == GROWN
+    if not is_list or made is None or value.frame is not frame or _in_loop(source, node):
         return _opaque(value, ())
-    block = source.parent(made)
-    items, exact = value.items, True
+    read = source.statement(node)
+    block = source.parent(made if value.kind == "list" or read is None else read)
+    items, exact = value.items, value.kind == "list"
     for change in sorted(changes, key=lambda c: (c.node.lineno, c.node.col_offset)):
-        if change.node.lineno >= node.lineno:
+        if not made.lineno < change.node.lineno < node.lineno:
             continue
         statement = source.statement(change.node)
         added = _added(frame, change) if statement is not None and source.parent(statement) is block else None

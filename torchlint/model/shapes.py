@@ -244,6 +244,8 @@ class _Shapes:
         shape = self.of(base)
         if shape is None:
             return None
+        if _is_sample_index(index):
+            return Shape(shape.sizes[1:]) if shape.whole and shape.sizes else None
         parts = index.items if index.kind == "tuple" else (index,)
         return _indexed(shape, parts)
 
@@ -312,8 +314,11 @@ class _Shapes:
     def _created(self, value: Value, last: str) -> Shape | None:
         if last in ("arange", "linspace", "logspace", "randperm"):
             return Shape((None,))
-        if last in ("tensor", "as_tensor"):
-            return _literal(value.argument(0, "data"))
+        if last in _FROM_DATA:
+            data = value.argument(0, "data")
+            if last[0].isupper() and (data is None or data.kind == "const" or len(value.arguments) != 1):
+                return _sizes(list(value.arguments))
+            return _literal(data) or self._array(data) if data is not None else None
         if last == "eye":
             size = _integer(value.argument(0, "n"))
             other = value.argument(1, "m")
@@ -326,6 +331,34 @@ class _Shapes:
             return _sizes([size_value]) if size_value is not None and size_value.kind in ("tuple", "list") else None
         named = value.argument(None, "size")
         return _sizes([named]) if named is not None else _sizes(list(value.arguments))
+
+    def _array(self, value: Value) -> Shape | None:
+        """The shape of a numpy array or a pandas column; only what is certain by the way it came about."""
+        if value.kind == "union":
+            return _common([self._array(option) for option in value.items])
+        if value.kind == "attribute" and value.name == "values" and value.base is not None:
+            return Shape((None,)) if _is_column_of_table(value.base) else None
+        if value.kind == "call" and value.base is not None:
+            if value.name == ".to_numpy":
+                return Shape((None,)) if _is_column_of_table(value.base) else None
+            if value.name in (".astype", ".copy"):
+                return self._array(value.base)
+            if value.name == ".reshape":
+                return _sizes(_rest(value))
+            if value.name in (".ravel", ".flatten"):
+                return Shape((None,))
+        if value.kind == "item" and value.base is not None and value.base.kind == "call":
+            return self._returned_array(value.base, _integer(value.items[0]))
+        return None
+
+    def _returned_array(self, call: Value, position: int | None) -> Shape | None:
+        if call.name in _TARGET_SECOND:
+            return Shape((None,)) if position == 1 and call.argument(None, "n_targets") is None else None
+        if call.name == "sklearn.model_selection.train_test_split" and position is not None:
+            given = call.argument(position // 2)
+            whole = self._array(given) or self.of(given) if given is not None else None
+            return Shape((None, *whole.sizes[1:])) if whole is not None and whole.whole and whole.sizes else None
+        return None
 
     def _viewed(self, value: Value) -> Shape | None:
         given = _rest(value)
@@ -506,6 +539,16 @@ def _literal(value: Value | None) -> Shape | None:
     return Shape((len(value.items), *inner.sizes)) if inner is not None else None
 
 
+def _is_column_of_table(value: Value) -> bool:
+    """Whether this is one column of a table: `df["price"]`."""
+    return value.kind == "item" and value.items[0].kind == "const" and isinstance(value.items[0].const, str)
+
+
+def _is_sample_index(value: Value) -> bool:
+    """Whether this is the index of `__getitem__`, which a `DataLoader` gives as a number."""
+    return value.kind == "param" and value.target is not None and value.target.name == "__getitem__"
+
+
 def _place(shape: Shape, dim: int | None) -> int | None:
     if dim is None:
         return None
@@ -563,10 +606,17 @@ def _is_ellipsis(value: Value) -> bool:
     return value.kind == "const" and value.const is ...
 
 
+_FROM_DATA = ("tensor", "as_tensor", "from_numpy", "FloatTensor", "Tensor")
+_TARGET_SECOND = frozenset(
+    {
+        "sklearn.datasets.make_regression", "sklearn.datasets.make_friedman1", "sklearn.datasets.load_diabetes",
+        "sklearn.datasets.fetch_california_housing", "sklearn.datasets.make_classification",
+    }
+)  # fmt: skip
 _CREATORS = frozenset(
     (
         "zeros", "ones", "rand", "randn", "empty", "full", "eye", "arange", "linspace", "logspace", "randperm",
-        "randint", "tensor", "as_tensor", "normal",
+        "randint", "normal", *_FROM_DATA,
     )
 )  # fmt: skip
 _LIKE = frozenset(

@@ -757,7 +757,7 @@ _EXPRESSIONS: dict[type, Any] = {
     ast.JoinedStr: Frame._formatted,
 }
 
-_CHANGEABLE = ("list", "dict", "set", "apply")
+_CHANGEABLE = ("list", "dict", "set", "apply", "union", "binary")
 _BUILTINS = frozenset(dir(builtins))
 _WRAPPINGS = 8  # `self.model = torch.compile(self.model)` wraps itself as far as can be seen
 _TRANSPARENT = frozenset({"tqdm.tqdm", "tqdm.auto.tqdm", "tqdm.notebook.tqdm", "iter", "reversed"})
