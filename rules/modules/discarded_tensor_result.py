@@ -186,6 +186,8 @@ def check(module: Module) -> Findings:
     for node, frame in () if module.is_test else module.discarded():
         if not isinstance(node, ast.Call) or not _may_be_pure(node.func):
             continue
+        if isinstance(node.func, ast.Name) and frame.value(node.func).kind != "ref":
+            continue
         value = frame.value(node)
         wraps = value.node is node and (value.name in roles.WRAPPERS or value.name == "torch.compile")
         kept = _wrapped(node) if wraps else _operand(node, value, frame)
