@@ -168,7 +168,7 @@ _WRAPPER = "torch.nn.parallel.DistributedDataParallel"
 @rule("TL804", "ddp-forward-bypass", Category.CORRECTNESS, since="0.1", triggers=("DistributedDataParallel", "DDP"))
 def check(module: Module) -> Findings:
     for trace in module.traces:
-        backwards = trace.of("backward")
+        backwards = trace.of("backward") if "module" in module.source.by_name or trace.of("wrap") else []
         for event in trace.of("forward", "call") if backwards else ():
             if not isinstance(event.node, ast.Call) or event.no_grad is not False:
                 continue
