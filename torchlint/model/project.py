@@ -18,6 +18,7 @@ from torchlint.torch_api import canonical
 Read = Callable[[str], bytes | None]
 
 _HELD = 4_000_000  # bytes of source text kept parsed
+_MOST_AT_ONCE = 3_000_000  # bytes of source text read for one checked file; imports beyond it are unknown
 _LARGEST = 2_000_000  # a larger file is not followed into
 _SMALL = 16_000  # bytes; constants live in small files that never mention torch
 _MOST_CALLERS = 40
@@ -65,6 +66,7 @@ class Project:
         self._numbers: dict[object, int] = {}
         self._open: list[Frame] = []
         self._held = 0
+        self._read_now = 0
         self._inlined: dict[int, int] = {}
         self._following: set[tuple[int, str]] = set()
 
@@ -85,12 +87,14 @@ class Project:
             self._held += len(source.text)
 
     def load(self, path: str) -> Source | None:
-        """The parsed file, or `None` if it does not exist or does not parse."""
+        """The parsed file; `None` if it does not exist, does not parse, or too much was read for the checked file."""
         self.used.add(path)
         if path in self._sources:
             source = self._sources.pop(path)
             self._sources[path] = source  # the most recently used come last
             return source
+        if self._read_now > _MOST_AT_ONCE:
+            return None
         source = None
         data = self.read(path)
         if data is not None and len(data) <= _LARGEST and (path.endswith("__init__.py") or _concerns(data)):
@@ -100,12 +104,15 @@ class Project:
             except (SyntaxError, ValueError, RecursionError, MemoryError):
                 source = None
         self._sources[path] = source
-        self._held += len(source.text) if source is not None else 0
+        size = len(source.text) if source is not None else 0
+        self._held += size
+        self._read_now += size
         return source
 
     def finish(self) -> None:
         """Forget what was worked out for the last checked file, and drop files beyond the memory bound."""
         self.used = set()
+        self._read_now = 0
         touched = {id(frame.source): frame.source for frame in self._open}
         for frame in self._open:
             frame.close()
