@@ -170,7 +170,7 @@ def _learns(trace: Trace, model: Value | None) -> bool:
     if unwrapped(model).kind in ("instance", "call"):
         return has_parameters(model) is True
     runs = [run for run in runs_of(trace, model) if run.loop is not None and run.no_grad is False]
-    return model.kind != "union" and any(trace.inside(run.loop, "backward") for run in runs if run.loop is not None)
+    return any(trace.inside(run.loop, "backward") for run in runs if run.loop is not None)
 
 
 def _records(trace: Trace, off: Event, run: Event) -> bool:

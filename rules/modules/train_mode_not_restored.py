@@ -228,7 +228,7 @@ from torchlint.api import (
 def check(module: Module) -> Findings:
     for trace in module.traces:
         for off in trace.of("eval"):
-            if off.subject is None or off.subject.kind == "union" or not trace.complete:
+            if off.subject is None or not trace.complete:
                 continue
             setters = mode_setters(trace, off.subject)
             if off not in setters or not _has_modes(trace, off, setters):

@@ -48,7 +48,7 @@ def schedule_made(value: Value) -> Schedule | None:
     if facts is None or value.kind not in ("instance", "call"):
         return None
     optimizer = value.argument(1 if value.name.endswith(".get_scheduler") else 0, "optimizer")
-    if optimizer is None or is_optimizer(optimizer) is not True or optimizer.kind != "instance":
+    if optimizer is None or is_optimizer(optimizer) is not True:
         return None
     last = value.argument(None, "last_epoch")
     resumed = False if last is None else None if last.kind != "const" else last.const != -1

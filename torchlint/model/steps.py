@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from torchlint.model.tensors import parameters_of
 from torchlint.model.trace import Event, Loop, Trace, is_optimizer, is_scaler
 from torchlint.model.values import NONE, Value, is_module, sequential_layers, union, unwrapped, value_class
-from torchlint.torch_api import roles
+from torchlint.torch_api import pure_tensor_methods, roles
 
 if TYPE_CHECKING:
     from torchlint.model import ClassModel, Module
@@ -382,7 +382,7 @@ def may_touch(event: Event, objects: Iterable[Value], *, deep: bool = False) -> 
     if name:
         if name.startswith(_HARMLESS_OWNERS) or ("." not in name and name not in _BUILTIN_ACTORS):
             return False
-    elif isinstance(func, ast.Attribute) and func.attr in _HARMLESS_METHODS:
+    elif isinstance(func, ast.Attribute) and (func.attr in _HARMLESS_METHODS or func.attr in pure_tensor_methods()):
         return False
     if callee is not None and any(callee.key == one.key for one in objects):
         return False
