@@ -50,6 +50,29 @@ class Optional(nn.Module):
         return self.act(self.head(x))
 
 
+class Own(nn.Sequential):
+    def __init__(self, n, norm=True):
+        layers = [nn.Linear(8, n), nn.ReLU()]
+        if norm:
+            layers.append(nn.BatchNorm1d(n))
+        super().__init__(*layers, nn.Linear(n, 4), nn.Softmax(dim=1))
+
+
+class Grown(nn.Sequential):
+    def __init__(self):
+        super().__init__(nn.Linear(8, 4))
+        self.add_module("act", nn.Sigmoid())
+
+
+class Bare(nn.Sequential):
+    pass
+
+
+class Override(nn.Sequential):
+    def forward(self, x):
+        return super().forward(x).sigmoid()
+
+
 def squash(x):
     return torch.sigmoid(x)
 
@@ -70,6 +93,11 @@ TABLE = [
     ("torch.compile(net)(x)", "prob"),
     ("nn.DataParallel(Pair())(x)[1]", "prob"),
     ("nn.parallel.DistributedDataParallel(torch.compile(Pair()))(x)[0]", "raw"),
+    ("Own(4)(x)", "prob"),
+    ("nn.Sequential(nn.ReLU(), Own(4))(x)", "prob"),
+    ("Grown()(x)", None),
+    ("Bare(nn.Linear(8, 4), nn.Sigmoid())(x)", "prob01"),
+    ("Override(nn.Linear(8, 4))(x)", "prob01"),
     ("Pair()(x)", None),
     ("Pair()(x)[0]", "raw"),
     ("Pair()(x)[1]", "prob"),

@@ -904,10 +904,11 @@ def _forward(value: Value) -> Value:
     callee = unwrapped(value.base)
     if callee.target is not None and callee.kind == "instance":
         forward = value_class(callee).method("forward")
-        if forward is None:
+        if forward is not None:
+            return value.frame.returned(Value("function", target=forward, base=callee), value.node)
+        if not is_sequential(callee):
             return UNKNOWN
-        return value.frame.returned(Value("function", target=forward, base=callee), value.node)
-    if callee.name == "torch.nn.Sequential":
+    if is_sequential(callee):
         layers = sequential_layers(callee)
         if layers is None:
             return UNKNOWN
@@ -922,9 +923,17 @@ def _forward(value: Value) -> Value:
 def applied(layer: Value, to: Value, at: Value) -> Value:
     """The value of `layer(to)`, as it happens inside the call `at`."""
     step = Value("apply", base=layer, items=(to,), node=layer.node, frame=layer.frame)
-    if layer.kind == "instance" and layer.target is not None and at.frame is not None:
-        forward = value_class(layer).method("forward")
-        if forward is not None and len(forward.parameters) >= 2 and not at.frame.calls(forward):
+    if is_sequential(layer):
+        step._result = UNKNOWN
+        layers = sequential_layers(layer)
+        if layers is not None:
+            for inner_layer in layers:
+                to = applied(inner_layer, to, at)
+            return to
+    elif layer.kind == "instance" and layer.target is not None:
+        step._result = UNKNOWN
+        forward = value_class(layer).method("forward") if at.frame is not None else None
+        if forward is not None and len(forward.parameters) >= 2 and at.frame and not at.frame.calls(forward):
             inner = Frame(
                 at.frame.project,
                 forward.source,
@@ -936,15 +945,37 @@ def applied(layer: Value, to: Value, at: Value) -> Value:
             )
             if inner.depth <= DEEPEST and forward.returns:
                 step._result = union([inner.value(r) for r in forward.returns])
-    elif layer.name == "torch.nn.Sequential":
-        layers = sequential_layers(layer)
-        if layers is not None:
-            for inner_layer in layers:
-                to = applied(inner_layer, to, at)
-            return to
     else:
         step._result = step
     return step
+
+
+def is_sequential(value: Value) -> bool:
+    """Whether this is an `nn.Sequential`, or an instance of a class that is one and leaves `forward` as it is."""
+    if value.kind != "instance" or value.target is None:
+        return value.kind == "instance" and value.name == roles.SEQUENTIAL
+    model = value_class(value)
+    return model.method("forward") is None and model.derives_from(roles.SEQUENTIAL) is True
+
+
+def _construction(value: Value) -> tuple[ast.Call, Frame] | None:
+    """The call that hands an `nn.Sequential` its layers: its own, or the one of `super().__init__`."""
+    if not isinstance(value.node, ast.Call) or value.frame is None:
+        return None
+    init = value_class(value).method("__init__") if value.target is not None else None
+    if init is None:
+        return value.node, value.frame
+    found: ast.Call | None = None
+    for call in init.calls:
+        func = call.func
+        if not isinstance(func, ast.Attribute):
+            if isinstance(func, ast.Name) and func.id == "setattr":
+                return None
+        elif isinstance(func.value, ast.Name) and func.value.id == init.parameters[0].arg:
+            return None
+        elif func.attr == "__init__" and isinstance(func.value, ast.Call):
+            found = call
+    return (found, value_class(value).frame(init, value)) if found is not None else None
 
 
 def sequential_layers(value: Value) -> tuple[Value, ...] | None:
@@ -954,12 +985,14 @@ def sequential_layers(value: Value) -> tuple[Value, ...] | None:
     """
     from torchlint.model import changes
 
-    if not isinstance(value.node, ast.Call) or value.frame is None or changes.is_changed(value):
+    construction = _construction(value)
+    if construction is None or changes.is_changed(value):
         return None
+    call, frame = construction
     layers: list[Value] = []
-    for expression in value.node.args:
+    for expression in call.args:
         if isinstance(expression, ast.Starred):
-            inner = value.frame.value(expression.value)
+            inner = frame.value(expression.value)
             if inner.kind in ("tuple", "list"):
                 layers.extend(inner.items)
             elif inner.kind == "call" and inner.name == changes.GROWN:
@@ -967,7 +1000,7 @@ def sequential_layers(value: Value) -> tuple[Value, ...] | None:
             else:
                 layers = [inner]
         else:
-            inner = value.frame.value(expression)
+            inner = frame.value(expression)
             if inner.kind == "instance" and inner.name.endswith("OrderedDict") and isinstance(inner.node, ast.Call):
                 pairs = inner.arguments[0] if inner.arguments else UNKNOWN
                 if pairs.kind not in ("tuple", "list"):
