@@ -20,6 +20,24 @@ def train(model: nn.Module, loader, device: torch.device) -> None:
         optimizer.step()
 ```
 
+```py fixed
+import torch
+from torch import nn
+
+
+def train(model: nn.Module, loader, device: torch.device) -> None:
+    weights = torch.tensor([0.2, 1.0, 1.8])
+    model.to(device).train()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    weights = weights.to(device)
+    for x, y in loader:
+        x, y = x.to(device), y.to(device)
+        optimizer.zero_grad()
+        loss = nn.functional.cross_entropy(model(x), y, weight=weights)
+        loss.backward()
+        optimizer.step()
+```
+
 ```py good
 import torch
 from torch import nn
@@ -114,6 +132,11 @@ tensor in place and returns it.
 
 Tensors that travel through a function which is called in the loop; attributes that another object may change.
 
+## Fix safety
+
+Unsafe, although the numbers stay the same: the tensor occupies memory of the device for the whole loop, and code that
+reads it on the host finds it elsewhere.
+
 ## References
 
 - https://docs.pytorch.org/tutorials/recipes/recipes/tuning_guide.html
@@ -127,14 +150,19 @@ from torchlint.api import (
     Event,
     Evidence,
     Findings,
+    Fix,
     Loop,
     Measured,
     Module,
+    Move,
     Trace,
+    dotted,
     finding,
+    insert_before,
     made_on_cpu,
     move_of,
     rule,
+    unwrap,
 )
 
 
@@ -150,13 +178,37 @@ def check(module: Module) -> Findings:
             if move is None or not made_on_cpu(move.receiver) or not _is_invariant(module, event, loop, moved):
                 continue
             text = module.code(moved)
-            yield finding(event, f"`{text}` does not change in the loop and is copied to the device in every step")
+            yield finding(
+                event,
+                f"`{text}` does not change in the loop and is copied to the device in every step",
+                fix=_fix(module, event, loop, event.node, move),
+            )
 
 
 def _step_loop(trace: Trace, event: Event) -> Loop | None:
     """The innermost loop around a transfer, if it is a loop over training or evaluation steps."""
     loop = event.loop
     return loop if loop is not None and trace.inside(loop, "backward", "forward", "loss") else None
+
+
+def _fix(module: Module, event: Event, loop: Loop, node: ast.Call, move: Move) -> Fix | None:
+    """Copy a local name once, in front of the outermost loop around the steps in the same function."""
+    assert isinstance(node.func, ast.Attribute)
+    name = node.func.value
+    outermost = [around for around in event.loops if around.frame is event.frame]
+    if not isinstance(name, ast.Name) or name.id not in _locals(event) or loop.frame is not event.frame:
+        return None
+    device = move.device_node
+    if device is not None and dotted(device) is None and not isinstance(device, ast.Constant):
+        return None
+    if device is not None and not outermost[0].assigned.isdisjoint((dotted(device) or "").split(".")):
+        return None
+    written = ast.get_source_segment(module.text, node)
+    if written is None or outermost[0].assigned & {name.id}:
+        return None
+    before = insert_before(outermost[0].node, f"{name.id} = {written}")
+    title = f"Copy `{name.id}` once, before the loop, which keeps it on the device from there on"
+    return Fix.unsafe(title, before, unwrap(node, name))
 
 
 def _is_invariant(module: Module, event: Event, loop: Loop, moved: ast.expr) -> bool:
