@@ -123,7 +123,8 @@ class Positions(nn.Module):
 
 Data that lies in host memory anyway (`from_numpy`, `torch.tensor(rows)`, what a loader yields) has to be copied. A
 random tensor that is drawn on the CPU with an explicit generator, so that all devices see the same numbers, is left
-alone. So is a `.to(dtype)`, and a move to the CPU.
+alone. So is a `.to(dtype)`, a move to the CPU, and what a script makes once for itself. Outside of loops and of what runs
+once per batch, a finding is a note and no warning.
 
 ## Not seen
 
@@ -173,6 +174,8 @@ def check(module: Module) -> Findings:
         if made is None:
             continue
         hot = _runs_often(module, call)
+        if not hot and call.function is None:
+            continue  # a script's own input, made once
         where = "in every step" if hot else "instead of made there"
         yield finding(
             call,

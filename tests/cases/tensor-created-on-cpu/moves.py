@@ -27,3 +27,8 @@ def filled_on_the_host(values: dict, device: torch.device) -> torch.Tensor:
     for row, value in values.items():
         table[row] = torch.as_tensor(value)
     return table.to(device)
+
+
+if __name__ == "__main__":
+    image = torch.randn(1, 3, 64, 64).cuda()
+    print(image.mean())
