@@ -154,8 +154,9 @@ class Value:
             return self
         if self._result is None:
             self._result = UNKNOWN
-            self._result = _forward(self)
-        return self._result
+            result = _forward(self)
+            self._result = ITSELF if result is self else result
+        return self if self._result is ITSELF else self._result
 
     # questions
 
@@ -214,6 +215,7 @@ class Value:
 
 
 UNKNOWN = Value("unknown")
+ITSELF = Value("unknown", name="itself")  # stands for a value in its own field, which must not refer to itself
 _PENDING = Value("unknown", name="pending")
 NONE = Value("const", const=None)
 
@@ -946,7 +948,7 @@ def applied(layer: Value, to: Value, at: Value) -> Value:
             if inner.depth <= DEEPEST and forward.returns:
                 step._result = union([inner.value(r) for r in forward.returns])
     else:
-        step._result = step
+        step._result = ITSELF
     return step
 
 
