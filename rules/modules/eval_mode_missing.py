@@ -253,7 +253,16 @@ def _evaluates(trace: Trace, run: Event, subject: Value) -> bool:
 
 
 def _in_training(trace: Trace, run: Event, setters: list[Event]) -> bool:
-    return not any(trace.path(event, this(run)) is not None for event in setters)
+    """Whether nothing but the training itself sets a mode before the model runs."""
+    backwards = [event.index for event in trace.of("backward")]
+    for event in setters:
+        if trace.path(event, this(run)) is None:
+            continue
+        start, end = event.index, run.index
+        between = any(start < b < end if start < end else b > start or b < end for b in backwards)
+        if event.kind != "train" or event.key != run.key or not between:
+            return False
+    return True
 
 
 def _report(module: Module, run: Event, layer: Value) -> Finding:

@@ -191,11 +191,14 @@ from torchlint.api import (
     finding,
     gradients_by_hand,
     managed,
+    may_touch,
     move_before,
     one_shot,
     optimizer_of,
     rule,
+    step_in_vain,
     this,
+    trained_by,
     wrap,
 )
 
@@ -254,7 +257,11 @@ def _misplaced(module: Module, trace: Trace, clip: Event, step: Event, optimizer
         return
     others = [event for event in filling(trace, optimizer) if event not in backwards]
     filled = filled or any(trace.path(other, this(clip), lambda e: e in clears) for other in others)
-    used = used or trace.path(clip, lambda e: e in others, lambda e: e in clears) is not None
+    objects = (optimizer, *(trained_by(optimizer) or ()))
+    users = [event for event in trace.of("call") if may_touch(event, objects)]
+    used = used or trace.path(clip, lambda e: e in users, lambda e: e in clears) is not None
+    if step_in_vain(trace, step) is not None:
+        return
     code = module.code(clip.node)
     if not filled and trace.from_entry(this(clip), lambda e: e in clears) is None:
         message = f"`{code}` runs before `backward()`, when there are no gradients to clip"

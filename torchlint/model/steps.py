@@ -59,7 +59,7 @@ _HARMLESS_METHODS = frozenset(
         "named_buffers", "state_dict", "get_last_lr", "get_lr", "numel", "size", "dim", "format", "append", "items",
         "keys", "values", "get", "info", "debug", "warning", "add_scalar", "set_postfix", "set_description", "write",
         "join", "mean", "sum", "detach", "clone", "item", "max", "min", "argmax", "view", "reshape", "float", "long",
-        "backward", "unsqueeze", "squeeze", "extend", "zeros", "ones",
+        "backward", "unsqueeze", "squeeze", "extend", "zeros", "ones", "update_parameters",
     }
 )  # fmt: skip
 _BUILTIN_ACTORS = frozenset({"setattr", "delattr", "map", "exec", "eval", "next"})
@@ -387,13 +387,15 @@ def may_touch(event: Event, objects: Iterable[Value], *, deep: bool = False) -> 
     if callee is not None and any(callee.key == one.key for one in objects):
         return False
     keys = _reach(objects)
-    touched = list(given_to(Value("call", node=node, frame=event.frame)))
+    given = given_to(Value("call", node=node, frame=event.frame))
     if isinstance(func, ast.Attribute) and not name:
-        touched.append(event.frame.value(func.value))
-    elif callee is not None and not name:
-        touched.append(callee)
+        own = event.frame.value(func.value)
+    else:
+        own = callee if callee is not None and not name else None
+    if own is not None and any(part.key in keys for part in _near(own)):
+        return True
     reach = parts if deep else _near
-    return any(part.key in keys for value in touched for part in reach(value))
+    return any(part.key in keys for value in given for part in reach(value))
 
 
 def _near(value: Value) -> Iterator[Value]:
@@ -467,16 +469,20 @@ def made_inside(value: Value, loop: Loop) -> bool:
 
 def gradients_by_hand(trace: Trace, loop: Loop | None) -> bool:
     """Whether `.grad` is used by hand in a loop (in the whole trace without one), followed calls included."""
-    looked: set[int] = set()
-    bodies: list[ast.AST] = [loop.node] if loop is not None else [trace.source.tree]
+    bodies: dict[int, ast.AST] = {}
+    if loop is not None:
+        bodies[id(loop.node)] = loop.node
+    elif trace.function is not None:
+        bodies[id(trace.function.node)] = trace.function.node
+    else:
+        for statement in trace.source.tree.body:
+            if not isinstance(statement, ast.FunctionDef | ast.ClassDef):
+                bodies[id(statement)] = statement
     for event in trace.events:
-        if loop is None or loop in event.loops:
-            function = event.frame.function
-            if function is not None and id(function) not in looked:
-                looked.add(id(function))
-                if loop is None or event.frame is not loop.frame:
-                    bodies.append(function.node)
-    return any(isinstance(n, ast.Attribute) and n.attr == "grad" for body in bodies for n in ast.walk(body))
+        function = event.frame.function
+        if function is not None and (loop is None or (loop in event.loops and event.frame is not loop.frame)):
+            bodies[id(function.node)] = function.node
+    return any(isinstance(n, ast.Attribute) and n.attr == "grad" for body in bodies.values() for n in ast.walk(body))
 
 
 def name_uses(module: Module, target: ast.Name, function: Function | None) -> list[ast.AST] | None:

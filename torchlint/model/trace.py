@@ -892,8 +892,10 @@ class _Builder:
             return False
         if function.cls is not None and is_stub(function):
             return False
-        if function.is_generator or not worth_following(frame.project, function):
-            return not function.is_generator
+        if not worth_following(frame.project, function):
+            return True
+        if function.is_generator:
+            return False
         if function.name == "__init__" and callee.base is not None and callee.base.target is not None:
             inner: Frame | None = (
                 None if frame.calls(function) else value_class(callee.base).frame(function, callee.base)
