@@ -11,6 +11,9 @@ from torchlint.model.syntax import Source
 
 HEAD = """
 import torch.distributed as dist
+from accelerate import Accelerator
+
+accelerator = Accelerator()
 
 
 def get_rank():
@@ -52,6 +55,10 @@ def collective(body: str) -> str | None:
         ("if dist.is_initialized() and dist.get_rank() == 0:\n    dist.barrier()", "dist.barrier()"),
         ("for _ in x:\n    if dist.get_rank() == 0:\n        dist.barrier()", "dist.barrier()"),
         ("if dist.get_rank() in (-1, 0):\n    dist.all_reduce(x)\nelse:\n    dist.barrier()", "dist.all_reduce(x)"),
+        ("if accelerator.is_main_process:\n    accelerator.wait_for_everyone()", "accelerator.wait_for_everyone()"),
+        ("if not accelerator.is_main_process:\n    return\nx = accelerator.gather(x)", "accelerator.gather(x)"),
+        ("accelerator.wait_for_everyone()\nif accelerator.is_main_process:\n    print(x)", None),
+        ("if accelerator.is_main_process:\n    x.gather(1, x)", None),
         ("if dist.get_rank() == 0:\n    dist.barrier()\nelse:\n    dist.barrier()", None),
         ("if dist.get_rank() != 0:\n    dist.barrier()\nprint(x)\nif dist.get_rank() == 0:\n    dist.barrier()", None),
         ("if dist.get_rank() == 0:\n    print(x)\ndist.barrier()", None),

@@ -16,7 +16,10 @@ from torchlint.torch_api import roles
 __all__ = ["Lonely", "lonely_collectives"]
 
 _RANKS = frozenset({"torch.distributed.get_rank"})
-_MAIN = frozenset({"is_main_process", "is_local_main_process"})
+_MAIN = frozenset({"is_main_process", "is_global_zero"})
+_METHODS = frozenset(
+    {"wait_for_everyone", "gather", "gather_for_metrics", "reduce", "barrier", "all_gather", "all_reduce"}
+)
 _PAIRED = frozenset({"__enter__", "__exit__", "__aenter__", "__aexit__"})
 _DEEPEST = 3
 _ENDS = ("return", "raise")
@@ -126,6 +129,8 @@ class _Walk:
             if callee.kind == "ref" and callee.name in roles.COLLECTIVES:
                 if not any(keyword.arg == "group" for keyword in call.keywords):
                     steps.append((callee.name, call, self.under[-1] if self.under else None))
+            elif callee.kind == "attribute" and callee.name in _METHODS and _is_launcher(callee.base):
+                steps.append((callee.name, call, self.under[-1] if self.under else None))
             elif callee.kind == "function" and self.deep and isinstance(callee.target, Function):
                 if callee.target.is_generator or not _mentions_collective(callee.target):
                     continue
@@ -137,6 +142,11 @@ class _Walk:
                 steps.extend(
                     _moved(step, call, under) for step in walk.block(callee.target.body, inner) if step not in _ENDS
                 )
+
+
+def _is_launcher(value: Value | None) -> bool:
+    """Whether a value certainly is an Accelerator or a Fabric, some of whose methods communicate."""
+    return value is not None and value.kind == "instance" and value.name in roles.PREPARERS
 
 
 def _moved(step: Any, call: ast.Call, under: ast.expr | None) -> Any:
@@ -160,7 +170,7 @@ def _calls(node: ast.AST) -> list[ast.Call]:
     return found
 
 
-_LAST_NAMES = frozenset(name.rpartition(".")[2] for name in roles.COLLECTIVES)
+_LAST_NAMES = _METHODS | frozenset(name.rpartition(".")[2] for name in roles.COLLECTIVES)
 
 
 def _mentions_collective(function: Function) -> bool:
@@ -188,8 +198,8 @@ def _truth(value: Value, zero: bool) -> bool | None:
     if value.kind == "unary" and value.name == "Not":
         inner = _truth(value.items[0], zero)
         return None if inner is None else not inner
-    if value.kind == "attribute" and value.name in _MAIN and value.base is not None and value.base.kind == "instance":
-        return zero if value.base.name in roles.PREPARERS else None
+    if value.kind == "attribute" and value.name in _MAIN:
+        return zero if _is_launcher(value.base) else None
     if is_rank(value):
         return not zero
     if value.kind != "compare" or len(value.items) != 2:
