@@ -134,9 +134,13 @@ try {
   await page.waitForTimeout(400);
   await shot("3-quick-fix");
   await page.locator(".action-widget .monaco-list-row", { hasText: "Copy the weights" }).first().click();
-  await page.waitForTimeout(400);
-  await page.keyboard.press("Control+s");
-  await until("the fix on disk", () => /copy\.deepcopy\(model\.state_dict\(\)\)/.test(onDisk("train.py")) && /^import copy$/m.test(onDisk("train.py")));
+  const fixed = () => /copy\.deepcopy\(model\.state_dict\(\)\)/.test(onDisk("train.py")) && /^import copy$/m.test(onDisk("train.py"));
+  await until("the fix on disk", async () => {
+    await page.waitForTimeout(500);
+    await page.keyboard.press("Control+s");
+    await page.waitForTimeout(500);
+    return fixed();
+  });
   await shot("4-fixed");
 
   const before = onDisk("train.py");
