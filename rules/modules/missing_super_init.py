@@ -211,6 +211,8 @@ def _first_store(init: Function, frame: Frame) -> ast.Attribute | None:
 def _may_initialise(call: ast.Call, owner: str) -> bool:
     if isinstance(call.func, ast.Attribute) and call.func.attr == "__init__":
         return True
+    if isinstance(call.func, ast.Name) and call.func.id == "super":
+        return False
     return any(isinstance(node, ast.Name) and node.id in (owner, "super") for node in ast.walk(call))
 
 
