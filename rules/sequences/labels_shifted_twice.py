@@ -189,7 +189,7 @@ from torchlint.api import (
 _MESSAGE = "`{}` shifts the labels by itself, and they are shifted already"
 
 
-@rule("TL301", "labels-shifted-twice", Category.CORRECTNESS, since="0.1")
+@rule("TL301", "labels-shifted-twice", Category.CORRECTNESS, since="0.1", triggers=("labels", "backward"))
 def check(module: Module) -> Findings:
     reported: set[int] = set()
     for event in (e for trace in module.traces for e in trace.of("forward")):

@@ -144,7 +144,10 @@ from torchlint.api import (
 )
 
 
-@rule("TL302", "next-token-misaligned", Category.CORRECTNESS, since="0.1")
+_TRIGGERS = ("cross_entropy", "CrossEntropyLoss", "nll_loss", "NLLLoss", "backward")
+
+
+@rule("TL302", "next-token-misaligned", Category.CORRECTNESS, since="0.1", triggers=_TRIGGERS)
 def check(module: Module) -> Findings:
     reported: set[int] = set()
     for score in scores(module):

@@ -193,7 +193,10 @@ from torchlint.api import (
 )
 
 
-@rule("TL303", "targets-equal-inputs", Category.CORRECTNESS, since="0.1")
+_TRIGGERS = ("cross_entropy", "CrossEntropyLoss", "nll_loss", "NLLLoss", "backward")
+
+
+@rule("TL303", "targets-equal-inputs", Category.CORRECTNESS, since="0.1", triggers=_TRIGGERS)
 def check(module: Module) -> Findings:
     reported: set[int] = set()
     for score in scores(module):
