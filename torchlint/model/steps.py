@@ -389,7 +389,7 @@ def may_touch(event: Event, objects: Iterable[Value], *, deep: bool = False) -> 
     keys = _reach(objects)
     given = given_to(Value("call", node=node, frame=event.frame))
     if isinstance(func, ast.Attribute) and not name:
-        own = event.frame.value(func.value)
+        own: Value | None = event.frame.value(func.value)
     else:
         own = callee if callee is not None and not name else None
     if own is not None and any(part.key in keys for part in _near(own)):
