@@ -143,7 +143,6 @@ from torchlint.api import (
     shift_inside,
 )
 
-
 _TRIGGERS = ("cross_entropy", "CrossEntropyLoss", "nll_loss", "NLLLoss", "backward")
 
 

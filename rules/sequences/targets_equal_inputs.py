@@ -192,7 +192,6 @@ from torchlint.api import (
     wrap,
 )
 
-
 _TRIGGERS = ("cross_entropy", "CrossEntropyLoss", "nll_loss", "NLLLoss", "backward")
 
 
