@@ -3,7 +3,7 @@
 `all_reduce`, `barrier`, `gather` and the like return when *all* ranks have called them. Under `if rank == 0:` the
 others never come: the job hangs, in silence, until the timeout of ten or thirty minutes, and then dies with a message
 about a socket. Or it does not hang, because the others' *next* collective answers instead, and numbers of different
-meaning are mixed.
+meaning are mixed. Methods of Accelerate and Fabric that communicate (`wait_for_everyone`, `gather`) count as well.
 
 ```py bad
 import torch
