@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import contextlib
+import gc
 import os
 import random
 import sysconfig
@@ -146,21 +147,47 @@ def test_time_is_linear_in_the_length_of_training_code(rules: Ruleset) -> None:
     assert large < 8 * small * 3
 
 
-def test_memory_stays_flat(rules: Ruleset) -> None:
-    import gc
+NETWORK = """\
+class Net(torch.nn.Module):
+    def __init__(self, width):
+        super().__init__()
+        self.body = torch.nn.Sequential(torch.nn.Linear(width, width), torch.nn.ReLU(), torch.nn.Dropout(0.1))
+        self.head = torch.nn.Linear(width, 10)
+        self.rest = [torch.nn.Linear(2, 2)]
 
-    text = "import torch\n\n\n" + "".join(TRAINING.replace("{n}", str(n)) for n in range(20))
-    checked(text, rules)
+    def forward(self, x):
+        for layer in self.rest:
+            x = layer(x)
+        return torch.softmax(self.head(self.body(x)), dim=1)
+
+
+def main(loader):
+    model = Net(8)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    for _ in range(10):
+        train_0(model, loader, optimizer, torch.nn.CrossEntropyLoss())
+
+
+"""
+
+
+def test_memory_stays_flat(rules: Ruleset) -> None:
+    text = "import torch\n\n\n" + "".join(TRAINING.replace("{n}", str(n)) for n in range(10)) + NETWORK
+    project = Project("/p", lambda path: text.encode() if path == "/p/b.py" else None)
+    engine.check("/p/a.py", text, project, rules)
     gc.collect()
     gc.disable()
     try:
         before = len(gc.get_objects())
-        for _ in range(5):
-            checked(text, rules)
+        for number in range(5):
+            engine.check(f"/p/a{number % 2}.py", f"from b import *\n{text}", project, rules)
+        project.close()
         left = len(gc.get_objects()) - before
+        cycles = gc.collect()
     finally:
         gc.enable()
-    assert left < 5 * 4000
+    assert left < 2000
+    assert cycles < 20
 
 
 BAD = {
