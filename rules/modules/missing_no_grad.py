@@ -186,7 +186,8 @@ def _records(trace: Trace, off: Event, run: Event) -> bool:
     if trace.path(off, this(run)) is None or trace.from_entry(this(run), this(off)) is not None:
         return False
     model = unwrapped(off.subject)
-    return not any(may_touch(event, (model,)) for event in trace.inside(run.loop, "call"))
+    touching = [event for event in trace.of("call") if may_touch(event, (model,))]
+    return not any(run.loop in event.loops or trace.path(event, this(run)) is not None for event in touching)
 
 
 _PLAIN_CONTEXTS = frozenset({"torch.amp.autocast", "torch.autocast", "torch.cuda.amp.autocast"})
