@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 _MOST_NODES = 3000
 _MOST_STATES = 6000
 _DEEPEST_INLINE = 4
+_WEAK_INLINE = 2
 
 WORDS = frozenset(
     {
@@ -44,6 +45,10 @@ ROOT_WORDS = WORDS - {
 _CALLED_WORDS = frozenset({"backward", "manual_backward", "zero_grad", "train", "eval", "clip_grad_norm_", "set_epoch",
                            "no_grad", "inference_mode"})  # fmt: skip
 """Names in a called function that make its caller the start of a trace."""
+
+
+_STRONG_WORDS = _CALLED_WORDS | {"step", "unscale_", "clip_grad_value_", "clip_grad_norm", "grad"}
+"""Names in a function that make a call inside followed calls worth following; the others matter near the start only."""
 
 
 def starts_trace(project: Project, function: Function) -> bool:
@@ -892,7 +897,7 @@ class _Builder:
             return False
         if function.cls is not None and is_stub(function):
             return False
-        if not worth_following(frame.project, function):
+        if not worth_following(frame.project, function, WORDS if frame.depth < _WEAK_INLINE else _STRONG_WORDS):
             return True
         if function.is_generator:
             return False
