@@ -751,6 +751,12 @@ TABLE: list[tuple[str, str, Steps, str | None]] = [
         "import copy\n\na = copy.copy(1)\nimport copy\n",
     ),
     (
+        "import beside others of the package",
+        "from torch.nn.utils import skip_init\n\nfrom own import x\n\na = 1\n",
+        lambda n: (verbs.ensure_import("torch.nn", name="Parameter"), verbs.wrap(n.expression("1"), "Parameter({})")),
+        "from torch.nn import Parameter\nfrom torch.nn.utils import skip_init\n\nfrom own import x\n\na = Parameter(1)\n",
+    ),
+    (
         "import below the header of the file",
         "#!/bin/python\n# licence\n\nimport torch\n",
         lambda n: verbs.ensure_import("copy"),

@@ -167,6 +167,7 @@ def _inserted(parsed: Parsed, need: Need, first_use: int) -> list[Change]:
     ]
     group, key = _group(need.statement), _key(need.statement)
     same = [statement for statement in imports if _group(statement) == group]
+    same = [statement for statement in same if _root(statement) == _root(need.statement)] or same
     if same:
         smaller = [statement for statement in same if _key(statement) <= key]
         return _below(parsed, smaller[-1], line) if smaller else _above(parsed, same[0], line)
@@ -207,11 +208,15 @@ def _separated(parsed: Parsed, imports: list[ast.Import | ast.ImportFrom]) -> bo
 def _group(statement: ast.Import | ast.ImportFrom) -> int:
     if isinstance(statement, ast.ImportFrom) and statement.level:
         return 3
-    module = statement.module if isinstance(statement, ast.ImportFrom) else statement.names[0].name
-    root = (module or "").partition(".")[0]
+    root = _root(statement)
     if root == "__future__":
         return 0
     return 1 if root in sys.stdlib_module_names else 2
+
+
+def _root(statement: ast.Import | ast.ImportFrom) -> str:
+    module = statement.module if isinstance(statement, ast.ImportFrom) else statement.names[0].name
+    return (module or "").partition(".")[0]
 
 
 def _key(statement: ast.Import | ast.ImportFrom) -> tuple[bool, str]:
