@@ -349,7 +349,11 @@ def _changed(value: Value) -> bool:
     frame = value.frame
     if frame is None or frame.function is None:
         return False
-    return any(frame.value(target).key == value.key for target in _writes(frame.function))
+    cache = frame.source.models
+    written = cache.get(("written", frame.key))
+    if written is None:
+        written = cache[("written", frame.key)] = {frame.value(target).key for target in _writes(frame.function)}
+    return value.key in written
 
 
 def _writes(function: Function) -> list[ast.expr]:
