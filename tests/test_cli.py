@@ -266,6 +266,35 @@ def test_module_and_closed_pipe(tmp_path: Path) -> None:
     assert done.stdout == b"a.py:2:1: XX101 print-call [*] `print` is called\n1\n"
 
 
+def test_output_that_cannot_be_written_or_encoded(tmp_path: Path) -> None:
+    (tmp_path / os.fsdecode(b"b\xff.py")).write_text("import torch\n\nx = '漢' +\n")
+    ran = program("check", ".", cwd=tmp_path, env={"PYTHONIOENCODING": "ascii"})
+    assert (ran.code, ran.err) == (1, "")
+    assert "b\\udcff.py:3:" in ran.out
+    assert "x = '\\u6f22' +" in ran.out
+    assert program("check", ".", "--output-format", "json", cwd=tmp_path).code == 1
+    command = f"{sys.executable} -m torchlint rules > /dev/full"
+    done = subprocess.run(
+        ["bash", "-c", command], cwd=tmp_path, capture_output=True, env={**os.environ, "PYTHONPATH": str(ROOT)}
+    )
+    assert (done.returncode, done.stderr) == (2, b"torchlint: No space left on device\n")
+
+
+def test_a_vanished_directory(tmp_path: Path) -> None:
+    gone = tmp_path / "gone"
+    command = f"mkdir {gone} && cd {gone} && rmdir {gone} && {sys.executable} -m torchlint check ."
+    done = subprocess.run(["bash", "-c", command], capture_output=True, env={**os.environ, "PYTHONPATH": str(ROOT)})
+    assert done.returncode == 2
+    assert done.stderr == b"torchlint: No such file or directory\n"
+
+
+def test_a_bug_of_our_own_exits_with_2(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("torchlint.cli.version.version", lambda options: 1 // 0)
+    ran = cli.run("version")
+    assert ran.code == 2
+    assert ran.err.endswith("torchlint: this is a bug in torchlint; the lines above belong in a report\n")
+
+
 def test_an_interrupted_run_ends_with_one_line(tmp_path: Path) -> None:
     for number in range(40):
         (tmp_path / f"m{number}.py").write_text("import torch\n" + "def f(a):\n    return [a]\n" * 8000)

@@ -25,6 +25,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     if argv is not None:
         return _guarded(list(argv))
     gc.disable()  # models free themselves, and a run is short
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
     code = _guarded(sys.argv[1:])
     sys.stderr.flush()
     os._exit(code)
@@ -47,6 +49,15 @@ def _guarded(arguments: list[str]) -> int:
     except BrokenPipeError:
         _silence()
         return 1
+    except OSError as error:
+        _silence()
+        what = f"{error.filename}: " if error.filename else ""
+        return _refuse(f"{what}{error.strerror or error}")
+    except Exception:
+        import traceback
+
+        traceback.print_exc()
+        return _refuse("this is a bug in torchlint; the lines above belong in a report")
 
 
 def _run(arguments: list[str]) -> int:

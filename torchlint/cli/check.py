@@ -270,7 +270,7 @@ def _report(
 
 def _save(workspace: Workspace, path: str, text: str) -> None:
     try:
-        with open(path, "w", encoding="utf-8") as file:
+        with open(path, "w", encoding="utf-8", errors="backslashreplace") as file:
             file.write(text)
     except OSError as error:
         workspace.problems.append(f"{path}: cannot be written: {error.strerror or error}")
