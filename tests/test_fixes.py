@@ -788,6 +788,12 @@ def test_a_file_that_does_not_parse_is_left_alone() -> None:
     assert fixed("a = (\n", verbs.ensure_import("copy")) is None
 
 
+def test_code_that_is_nested_too_deeply_is_left_alone() -> None:
+    text = "x = " + " + ".join(["a"] * 900) + "\n"
+    value = ast.parse(text).body[0].value  # type: ignore[attr-defined]
+    assert fixed(text, verbs.wrap(value, "f({})")) in (None, f"x = f({text[4:-1]})\n")
+
+
 def test_edits_are_minimal_and_in_bytes() -> None:
     text = "é = f(ü, a)\n"
     edits = edits_of(text, Fix.safe("Wrap", verbs.wrap(Nodes(text).expression("a"), "g({})")))

@@ -13,7 +13,10 @@ from torchlint.fixes.parsed import Parsed, parse, tree_of
 def edits_of(text: str, fix: Fix) -> list[TextEdit] | None:
     """The edits of a fix, sorted; `None` where it cannot be made faithfully."""
     parsed = parse(text)
-    changes = _changes_of(parsed, fix.verbs) if parsed is not None else None
+    try:
+        changes = _changes_of(parsed, fix.verbs) if parsed is not None else None
+    except RecursionError:
+        return None
     if parsed is None or not changes:
         return None
     if overlapping(changes) or tree_of(changed(text, changes)) is None:
