@@ -302,13 +302,18 @@ class Module:
         return self._traces
 
     def _body_is_worth_following(self) -> bool:
+        """Whether the module body does more than call a function without arguments, which has a trace of its own."""
         for name, calls in self.source.by_name.items():
-            if any(scope.function is None for _, scope in calls):
-                if name in ROOT_WORDS or "loss" in name or "crit" in name:
-                    return True
-                for definition in self.source.scope.names.get(name, ()):
-                    if definition.kind in ("function", "class", "import"):
-                        return True
+            here = [call for call, scope in calls if scope.function is None]
+            if not here:
+                continue
+            if name in ROOT_WORDS or "loss" in name or "crit" in name:
+                return True
+            kinds = {definition.kind for definition in self.source.scope.names.get(name, ())}
+            if "class" in kinds:
+                return True
+            if kinds & {"function", "import"} and any(call.args or call.keywords for call in here):
+                return True
         return False
 
     def losses(self) -> Iterator[LossCall]:
