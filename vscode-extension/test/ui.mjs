@@ -133,7 +133,7 @@ try {
   });
   await page.waitForTimeout(400);
   await shot("3-quick-fix");
-  await page.locator(".action-widget .monaco-list-row", { hasText: "Copy the weights" }).first().click();
+  await page.keyboard.press("Enter");
   const fixed = () => /copy\.deepcopy\(model\.state_dict\(\)\)/.test(onDisk("train.py")) && /^import copy$/m.test(onDisk("train.py"));
   await until("the fix on disk", async () => {
     await page.waitForTimeout(500);
