@@ -149,10 +149,22 @@ def check(module: Module) -> Findings:
             continue
         trains = trace.function is None or any(event.no_grad is False for event in trace.of("backward"))
         for off in trace.of("eval"):
-            for run in runs_of(trace, off.subject) if off.subject is not None else ():
-                if (trains and _learns(trace, off.subject)) or _detached(trace, run):
-                    if _records(trace, off, run):
-                        yield _report(module, run, off)
+            runs = (
+                [run for run in runs_of(trace, off.subject) if _is_recorded(trace, run)]
+                if off.subject is not None
+                else []
+            )
+            learns = bool(runs) and trains and _learns(trace, off.subject)
+            for run in runs:
+                if (learns or _detached(trace, run)) and _is_evaluation(trace, off, run):
+                    yield _report(module, run, off)
+
+
+def _is_recorded(trace: Trace, run: Event) -> bool:
+    """Whether a forward pass runs in a loop that computes no gradients, without anything that switches recording off."""
+    if run.no_grad is not False or run.loop is None or trace.inside(run.loop, "backward"):
+        return False
+    return all(context.name in _PLAIN_CONTEXTS for context in run.contexts)
 
 
 def _detached(trace: Trace, run: Event) -> bool:
@@ -173,21 +185,19 @@ def _learns(trace: Trace, model: Value | None) -> bool:
     return any(trace.inside(run.loop, "backward") for run in runs if run.loop is not None)
 
 
-def _records(trace: Trace, off: Event, run: Event) -> bool:
-    """Whether a forward pass in evaluation mode, over the batches of a loop, certainly records what nobody uses."""
-    if off.subject is None or run.no_grad is not False or run.loop is None or trace.inside(run.loop, "backward"):
+def _is_evaluation(trace: Trace, off: Event, run: Event) -> bool:
+    """Whether the model certainly is in evaluation mode, and nothing unknown is done with it before or meanwhile."""
+    if off.subject is None:
         return False
-    if any(context.name not in _PLAIN_CONTEXTS for context in run.contexts):
-        return False
+    model = unwrapped(off.subject)
+    for event in trace.of("call"):
+        if (event.index < run.index or run.loop in event.loops) and may_touch(event, (model,)):
+            return False
     setters = mode_setters(trace, off.subject)
     back = [event for event in setters if event is not off and event.kind != "eval"]
     if off not in setters or any(trace.path(event, this(run), this(off)) is not None for event in back):
         return False
-    if trace.path(off, this(run)) is None or trace.from_entry(this(run), this(off)) is not None:
-        return False
-    model = unwrapped(off.subject)
-    touching = [event for event in trace.of("call") if may_touch(event, (model,))]
-    return not any(run.loop in event.loops or trace.path(event, this(run)) is not None for event in touching)
+    return trace.path(off, this(run)) is not None and trace.from_entry(this(run), this(off)) is None
 
 
 _PLAIN_CONTEXTS = frozenset({"torch.amp.autocast", "torch.autocast", "torch.cuda.amp.autocast"})

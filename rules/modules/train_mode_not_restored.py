@@ -230,10 +230,11 @@ def check(module: Module) -> Findings:
         for off in trace.of("eval"):
             if off.subject is None or not trace.complete:
                 continue
-            setters = mode_setters(trace, off.subject)
+            runs = [run for run in runs_of(trace, off.subject) if _trains_beside(trace, off, run)]
+            setters = mode_setters(trace, off.subject) if runs else []
             if off not in setters or not _has_modes(trace, off, setters):
                 continue
-            run = next((run for run in runs_of(trace, off.subject) if _trains_in_eval(trace, off, run, setters)), None)
+            run = next((run for run in runs if _trains_in_eval(trace, off, run, setters)), None)
             if run is not None:
                 yield _report(module, off, run)
 
@@ -247,9 +248,16 @@ def _has_modes(trace: Trace, off: Event, setters: list[Event]) -> bool:
     return known
 
 
+def _trains_beside(trace: Trace, off: Event, run: Event) -> bool:
+    """Whether a forward pass records gradients in a loop that also calls `eval()`."""
+    if common_loop(off, run) is None or run.no_grad is not False or run.loop is None:
+        return False
+    return bool(trace.inside(run.loop, "backward"))
+
+
 def _trains_in_eval(trace: Trace, off: Event, run: Event, setters: list[Event]) -> bool:
     loop = common_loop(off, run)
-    if loop is None or run.no_grad is not False or run.loop is None:
+    if loop is None or run.loop is None:
         return False
     backwards = trace.inside(run.loop, "backward")
     if not any(trace.path(run, this(b), across=False) is not None for b in backwards):

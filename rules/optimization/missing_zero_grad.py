@@ -249,6 +249,7 @@ from torchlint.api import (
     Measured,
     Module,
     Trace,
+    Value,
     common_loop,
     concerns,
     finding,
@@ -269,21 +270,32 @@ from torchlint.api import (
 def check(module: Module) -> Findings:
     for trace in module.traces:
         for step in trace.of("step"):
+            optimizer = optimizer_of(step)
+            if optimizer is None:
+                continue
+            cleared: dict[int, bool] = {}
             for backward in trace.of("backward"):
                 loop = common_loop(step, backward)
-                if loop is not None and _piles_up(trace, step, backward, loop) and not _forgot_to_call(module, loop):
+                if loop is None:
+                    continue
+                if loop.header not in cleared:
+                    cleared[loop.header] = _may_be_cleared(trace, optimizer, loop) or _forgot_to_call(module, loop)
+                if not cleared[loop.header] and _piles_up(trace, step, backward, loop):
                     yield _report(module, step, backward, loop)
                     break
 
 
-def _piles_up(trace: Trace, step: Event, backward: Event, loop: Loop) -> bool:
-    optimizer = optimizer_of(step)
-    if optimizer is None or managed(backward) is not False or made_inside(optimizer, loop):
-        return False
-    objects = (optimizer, *(trained_by(optimizer) or ()))
+def _may_be_cleared(trace: Trace, optimizer: Value, loop: Loop) -> bool:
+    if made_inside(optimizer, loop):
+        return True
     if any(concerns(clear, optimizer) is not False for clear in trace.inside(loop, "zero_grad")):
-        return False
-    if any(may_touch(call, objects) for call in trace.inside(loop, "call")) or gradients_by_hand(trace, loop):
+        return True
+    objects = (optimizer, *(trained_by(optimizer) or ()))
+    return any(may_touch(call, objects) for call in trace.inside(loop, "call")) or gradients_by_hand(trace, loop)
+
+
+def _piles_up(trace: Trace, step: Event, backward: Event, loop: Loop) -> bool:
+    if managed(backward) is not False:
         return False
     again = trace.path(step, this(backward), within=loop)
     return again is not None and trace.path(backward, this(step), within=loop) is not None

@@ -52,7 +52,7 @@ def knows_modes(module: Value) -> bool | None:
     """Whether a module behaves differently in training and evaluation mode; `None` if its layers are not all known."""
     module = unwrapped(module)
     if module.kind == "union":
-        answers = {knows_modes(option) for option in module.items}
+        answers = {None if unwrapped(option).kind == "union" else knows_modes(option) for option in module.items}
         return answers.pop() if len(answers) == 1 else None
     if mode_layer(module) is not None:
         return True
