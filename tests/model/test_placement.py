@@ -23,7 +23,7 @@ loader = DataLoader(TensorDataset(torch.zeros(8, 4), torch.zeros(8)), batch_size
 weights = 1 / torch.tensor([1.0, 2.0])
 
 
-def program(x: torch.Tensor, unknown, args, model: nn.Module):
+def program(x: torch.Tensor, unknown, args, model: nn.Module, maybe: torch.Tensor = None):
     for batch, target in loader:
         here = batch.to(device)
         for parameter in model.parameters():
@@ -47,6 +47,7 @@ def value(expression: str) -> Value:
     [
         ("x", True),
         ("unknown", None),
+        ("maybe", None),
         ("x + unknown", True),
         ("unknown + x", None),
         ("2 * x", True),

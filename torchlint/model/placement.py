@@ -8,6 +8,7 @@ from __future__ import annotations
 import ast
 
 from torchlint import torch_api
+from torchlint.model.syntax import Function
 from torchlint.model.values import Value, is_module
 from torchlint.torch_api import roles
 
@@ -204,6 +205,9 @@ def _is_number(value: Value) -> bool:
 def _annotated(value: Value) -> bool | None:
     node = value.node
     if not isinstance(node, ast.arg) or node.annotation is None or value.frame is None:
+        return None
+    default = value.target.default(node.arg) if isinstance(value.target, Function) else None
+    if isinstance(default, ast.Constant) and default.value is None:
         return None
     source = value.frame.source
     annotation = value.frame.project.frame(source, None).value(node.annotation)
