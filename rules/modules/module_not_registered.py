@@ -1,9 +1,9 @@
 """Layers in a plain list or dictionary are never trained, never moved and never saved.
 
-`nn.Module` finds its layers among its attributes. Layers inside a Python list, tuple or dictionary are invisible to
-`parameters()`, `to()` and `state_dict()`: the forward pass uses them with their initial random weights. In the
-experiment the loss stops at 1.4 where the registered form reaches 0.04, and loading the saved model into a fresh one reports
-`<All keys matched successfully>` while its accuracy falls to chance.
+`nn.Module` finds its layers among its attributes. Layers inside a Python list, tuple or dictionary, and layers made
+in the class body, are invisible to `parameters()`, `to()` and `state_dict()`: the forward pass uses them with their
+initial random weights. In the experiment the loss stops at 1.4 where the registered form reaches 0.04, and loading
+the saved model into a fresh one reports `<All keys matched successfully>` while its accuracy falls to chance.
 
 ```py bad
 from torch import nn
@@ -178,6 +178,7 @@ from torchlint.api import (
     Kept,
     Measured,
     Module,
+    class_layers,
     finding,
     is_used,
     may_register,
@@ -201,6 +202,10 @@ def check(module: Module) -> Findings:
                 see=[(kept.first, "this layer is not registered")],
                 fix=_wrapped(kept),
             )
+        for name, layer in class_layers(cls):
+            if is_used(cls, name) and not may_register(cls, name):
+                what = f"`{cls.name}.{name}` belongs to the class: it is not trained, moved or saved, and all instances share it"
+                yield finding(layer, what)
 
 
 def _wrapped(kept: Kept) -> Fix | None:
@@ -253,6 +258,10 @@ def evidence() -> Evidence:
             accuracy = (loaded(x).argmax(1) == y).float().mean().item()
         return sum(p.numel() for p in model.parameters()), losses, accuracy
 
+    class Shared(nn.Module):
+        layer = nn.Linear(20, 5)
+
+    in_the_body = sum(p.numel() for p in Shared().parameters())
     bad_count, bad, bad_accuracy = train(plain=True)
     good_count, good, good_accuracy = train(plain=False)
     return Evidence(
@@ -261,6 +270,10 @@ def evidence() -> Evidence:
             Measured("registered parameters", bad_count, good_count),
             Measured("loss after 60 steps", bad[-1], good[-1], bad_curve=bad, good_curve=good),
             Measured("accuracy after saving and loading", bad_accuracy, good_accuracy),
+            Measured("registered parameters of a layer in the class body", in_the_body, 105),
         ),
-        holds=bad_count < good_count and bad[-1] > 10 * good[-1] and bad_accuracy < 0.5 < good_accuracy,
+        holds=bad_count < good_count
+        and in_the_body == 0
+        and bad[-1] > 10 * good[-1]
+        and bad_accuracy < 0.5 < good_accuracy,
     )

@@ -103,6 +103,25 @@ def _plain_containers(cls: ClassModel) -> Iterator[Kept]:
         yield Kept(name, store, kind, (*_elements(value, frame), *filled, *added.get(name, ())))
 
 
+def class_layers(cls: ClassModel) -> Iterator[tuple[str, Value]]:
+    """Modules with parameters that are made in the class body, by the name they have there."""
+    if cls.method("__init_subclass__") is not None:
+        return
+    frame = cls.project.frame(cls.cls.source, None)
+    for name, definitions in cls.cls.scope.names.items():
+        made = definitions[0].value
+        if (
+            len(definitions) != 1
+            or definitions[0].kind != "assign"
+            or not isinstance(made, ast.Call)
+            or cls.stores(name)
+        ):
+            continue
+        value = frame.value(made)
+        if _is_fresh(made, value, "module"):
+            yield name, value
+
+
 def _written(cls: ClassModel, store: AttributeStore) -> ast.expr | None:
     """The container that is stored: as it stands there, or as a local name that only it is known by."""
     value = store.value
@@ -274,6 +293,8 @@ def _is_read(source: Source, node: ast.expr) -> bool:
         return parent.attr not in ("items", "values") or _is_walked(source, call)
     if isinstance(parent, ast.Subscript):
         return parent.value is node and (not isinstance(parent.ctx, ast.Load) or _is_called(source, parent))
+    if isinstance(parent, ast.Call) and parent.func is node:
+        return True
     if isinstance(parent, ast.Call) and isinstance(parent.func, ast.Name):
         return parent.func.id in _MEASURES or (parent.func.id in _WALKS and _is_walked(source, parent))
     return isinstance(parent, ast.Compare | ast.If | ast.While | ast.BoolOp | ast.UnaryOp) or _is_walked(source, node)

@@ -36,3 +36,12 @@ class Repeated(nn.Module):
         for i in range(len(self.layers)):
             x = self.layers[i](x)
         return x
+
+
+class InTheClassBody(nn.Module):
+    width = 4
+    layer = nn.Linear(width, 2)  # TL401
+    activation = nn.ReLU()
+
+    def forward(self, x):
+        return self.activation(self.layer(x))

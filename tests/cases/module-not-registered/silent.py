@@ -137,3 +137,26 @@ class OwnOptimizer(nn.Module):
 
     def forward(self, x):
         return self.experts[0](x)
+
+
+class DefaultOfTheClass(nn.Module):
+    layer = nn.Linear(2, 2)
+    norm_layer = nn.LayerNorm
+
+    def __init__(self):
+        super().__init__()
+        self.layer = nn.Linear(3, 3)
+
+    def forward(self, x):
+        return self.layer(x)
+
+
+class RegisteredLater(nn.Module):
+    layer = nn.Linear(2, 2)
+
+    def __init__(self):
+        super().__init__()
+        self.add_module("own", self.layer)
+
+    def forward(self, x):
+        return self.own(x)
