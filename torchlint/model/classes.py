@@ -13,6 +13,7 @@ from torchlint.torch_api import roles
 if TYPE_CHECKING:
     from torchlint.model.project import Project
 
+_NOT_ASKED = Value("unknown")
 _PROPERTIES = ("property", "cached_property")
 _MOST_STORES = 12
 _MOST_LOOKED_AT = 20  # attributes of one class that depend on one another, on one way
@@ -21,13 +22,14 @@ _MOST_LOOKED_AT = 20  # attributes of one class that depend on one another, on o
 class ClassModel:
     """The meaning of one project class. Answers are three-valued: `None` means that a base is not known."""
 
-    __slots__ = ("_lineage", "_looking", "cls", "project")
+    __slots__ = ("_answers", "_lineage", "_looking", "cls", "project")
 
     def __init__(self, project: Project, cls: Class) -> None:
         self.project = project
         self.cls = cls
         self._lineage: list[Value] | None = None
         self._looking: set[tuple[str, object]] = set()
+        self._answers: dict[tuple[str, object], Value | None] = {}
 
     @property
     def name(self) -> str:
@@ -126,11 +128,17 @@ class ClassModel:
         key = (name, instance.key)
         if key in self._looking or len(self._looking) > _MOST_LOOKED_AT:
             return UNKNOWN
+        known = self._answers.get(key, _NOT_ASKED)
+        if known is not _NOT_ASKED:
+            return known
         self._looking.add(key)
         try:
-            return self._attribute(instance, name)
+            found = self._attribute(instance, name)
         finally:
             self._looking.discard(key)
+        if not self._looking:  # inside another question, a circular reference may have cut this answer short
+            self._answers[key] = found
+        return found
 
     def _attribute(self, instance: Value, name: str) -> Value | None:
         method = self.method(name)

@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import ast
 import builtins
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from torchlint.model.flow import ENTRY, Flow
 from torchlint.model.syntax import Class, Def, Function, Path, Scope, Source, dotted
@@ -249,6 +249,10 @@ def argument(call: ast.Call, position: int | None, keyword: str | None = None) -
     return None
 
 
+Bound: TypeAlias = "Value | tuple[Frame, ast.expr]"
+"""What a parameter is bound to: a value, or an expression of another frame that is worked out when it is asked for."""
+
+
 class Frame:
     """A function (or module body) in one context: its parameters bound by one call, or not known at all.
 
@@ -276,7 +280,7 @@ class Frame:
         source: Source,
         function: Function | None,
         *,
-        bindings: dict[str, Value] | None = None,
+        bindings: Mapping[str, Bound] | None = None,
         parent: Frame | None = None,
         call: ast.Call | None = None,
         receiver: Value | None = None,
@@ -285,7 +289,7 @@ class Frame:
         self.project = project
         self.source = source
         self.function = function
-        self.bindings = bindings or {}
+        self.bindings: dict[str, Bound] = dict(bindings or {})
         self.parent = parent
         self.call = call
         self.receiver = receiver
@@ -445,6 +449,9 @@ class Frame:
         assert isinstance(definition.node, ast.arg)
         name = definition.node.arg
         bound = self.bindings.get(name)
+        if isinstance(bound, tuple):
+            frame, expression = bound
+            bound = self.bindings[name] = frame.value(expression)
         if bound is not None:
             return bound
         function = self.function
@@ -514,6 +521,10 @@ class Frame:
                 return found
         if name == "module" and kind == "instance" and base.name in roles.WRAPPERS:
             return base.argument(0, "module") or UNKNOWN
+        if kind == "instance" and base.name == "torch.nn.ModuleDict":
+            found = _entry(base, name)
+            if found is not None:
+                return found
         if kind == "class":
             found = class_model(self.project, base.target).class_attribute(name)
             if found is not None:
@@ -537,6 +548,8 @@ class Frame:
             if inner.kind in ("tuple", "list", "dict", "union"):
                 return self._item_of(inner, index, node)
         if index.kind == "const":
+            if kind == "instance" and base.name == "torch.nn.ModuleDict" and isinstance(index.const, str):
+                return _entry(base, index.const) or UNKNOWN
             if kind in ("tuple", "list") and isinstance(index.const, int):
                 if -len(base.items) <= index.const < len(base.items):
                     return base.items[index.const]
@@ -624,10 +637,10 @@ class Frame:
             closure=callee.frame if callee.frame is not None and callee.frame.function is not None else None,
         )
 
-    def _bind(self, function: Function, receiver: Value | None, node: ast.Call) -> dict[str, Value]:
+    def _bind(self, function: Function, receiver: Value | None, node: ast.Call) -> dict[str, Bound]:
         args = function.node.args
         names = [a.arg for a in (*args.posonlyargs, *args.args)]
-        bindings: dict[str, Value] = {}
+        bindings: dict[str, Bound] = {}
         bound_first = receiver is not None and not function.has_decorator("staticmethod") and bool(names)
         if bound_first and receiver is not None:
             bindings[names[0]] = receiver
@@ -638,19 +651,19 @@ class Frame:
                 spread = True
                 break
             if i < len(names):
-                bindings[names[i]] = self.value(expression)
+                bindings[names[i]] = (self, expression)
         for keyword in node.keywords:
             if keyword.arg is None:
                 spread = True
             else:
-                bindings[keyword.arg] = self.value(keyword.value)
+                bindings[keyword.arg] = (self, keyword.value)
         for name in (*names, *(a.arg for a in args.kwonlyargs)):
             if name not in bindings:
                 default = function.default(name)
                 if spread:
                     bindings[name] = UNKNOWN
                 elif default is not None:
-                    bindings[name] = self.project.frame(function.source, None).value(default)
+                    bindings[name] = (self.project.frame(function.source, None), default)
         return bindings
 
     def returned(self, callee: Value, node: ast.Call) -> Value:
@@ -763,6 +776,21 @@ _CHANGEABLE = ("list", "dict", "set", "apply", "union", "binary")
 _BUILTINS = frozenset(dir(builtins))
 _WRAPPINGS = 8  # `self.model = torch.compile(self.model)` wraps itself as far as can be seen
 _TRANSPARENT = frozenset({"tqdm.tqdm", "tqdm.auto.tqdm", "tqdm.notebook.tqdm", "iter", "reversed"})
+
+
+def _entry(modules: Value, name: str) -> Value | None:
+    """The module that an `nn.ModuleDict` was made with under a name; `None` if that is not spelled out."""
+    given = modules.argument(0, "modules")
+    if given is None or given.frame is None:
+        return None
+    if given.kind == "call" and given.name == "dict":
+        return given.argument(None, name)
+    if given.kind != "dict":
+        return None
+    for key, value in zip(given.keys, given.items, strict=True):
+        if key is not None and key.kind == "const" and key.const == name:
+            return value
+    return None
 
 
 def is_module(value: Value) -> bool | None:
