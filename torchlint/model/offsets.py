@@ -24,6 +24,7 @@ _SHAPE_KEPT = frozenset(
     {
         ".contiguous", ".clone", ".to", ".cuda", ".cpu", ".long", ".int", ".float", ".double", ".half", ".bfloat16",
         ".type", ".type_as", ".detach", ".astype", ".requires_grad_", ".log_softmax", ".softmax", ".copy", ".numpy",
+        ".pin_memory",
         "torch.from_numpy", "torch.as_tensor", "torch.tensor", "torch.LongTensor", "torch.clone", "numpy.asarray",
         "numpy.array", "torch.log_softmax", "torch.softmax", "torch.nn.functional.log_softmax", "torch.relu",
         "torch.nn.functional.softmax", "torch.nn.functional.relu", "torch.nn.functional.gelu", "torch.tanh",
@@ -284,10 +285,16 @@ def _stretch(value: Value, rank: int, depth: int, *, sliced: bool = False) -> St
 
 
 def _agreed(cuts: list[Stretch | None]) -> Stretch | None:
-    first = cuts[0]
-    if first is None or any(c is None or c[1:] != first[1:] for c in cuts):
+    """One stretch for several possible ones that begin alike; symbols that differ stand together for either."""
+    known = [cut for cut in cuts if cut is not None]
+    if not known or len(known) < len(cuts):
         return None
-    return first._replace(base=union([c.base for c in cuts if c is not None]))
+    first = known[0]
+    if any((cut.start, cut.axis) != (first.start, first.axis) for cut in known):
+        return None
+    either = frozenset(cut.symbols for cut in known)
+    symbols = first.symbols if len(either) == 1 else ((("either", either), 1),)
+    return first._replace(base=union([cut.base for cut in known]), symbols=symbols)
 
 
 def behind_loader(value: Value) -> Value | None:

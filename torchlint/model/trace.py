@@ -871,7 +871,7 @@ class _Builder:
             self.node()
 
     def call(self, node: ast.Call, frame: Frame) -> None:
-        callee = _callee(frame.value(node.func))
+        callee = _one_class(_callee(frame.value(node.func)))
         if callee.kind == "function":
             if self.inline(callee, node, frame):
                 return
@@ -944,6 +944,22 @@ def _callee(value: Value) -> Value:
     return value
 
 
+def _one_class(value: Value) -> Value:
+    """For several possible instances of one project class, some of them wrapped by DDP or compiled: one of them."""
+    if value.kind != "union":
+        return value
+    stack, inside = list(value.items), list[Value]()
+    while stack and len(inside) < 20:
+        one = unwrapped(stack.pop())
+        if one.kind == "union":
+            stack.extend(one.items)
+        elif one.kind == "instance" and one.target is not None:
+            inside.append(one)
+        else:
+            return value
+    return inside[0] if len({id(one.target) for one in inside}) == 1 else value
+
+
 def _root(value: Value) -> Value:
     """The object that an attribute or item is taken from in the end."""
     while value.kind in ("attribute", "item") and value.base is not None:
@@ -995,6 +1011,19 @@ def worth_following(project: Project, function: Function, words: frozenset[str] 
         found = any(worth_following(project, callee, words, depth - 1) for callee in _callees(project, function))
     models[key] = found
     return found
+
+
+def reaches(project: Project, function: Function, words: frozenset[str], depth: int = 3) -> bool:
+    """Whether a function, or one that it calls by a name of its module, calls something by one of the words."""
+    models = function.source.models
+    key = ("reaches", id(function), id(words))
+    known = models.get(key)
+    if known is None:
+        models[key] = False
+        known = models[key] = not function.words.isdisjoint(words) or (
+            depth > 0 and any(reaches(project, callee, words, depth - 1) for callee in _callees(project, function))
+        )
+    return bool(known)
 
 
 def _callees(project: Project, function: Function) -> list[Function]:
