@@ -45,9 +45,8 @@ def _outermost(loop: Loop) -> Loop:
 
 def _periodic(trace: Trace, backward: Event, loop: Loop, steps: list[Event]) -> Accumulation | None:
     """`loss.backward()` in every iteration, `optimizer.step()` in every k-th."""
-    guards = [_own_period(step, backward) for step in steps]
-    guard = guards[0]
-    if guard is None or None in guards:
+    guard = _own_period(steps[0], backward)
+    if guard is None or any(_own_period(step, backward) is None for step in steps):
         return None
     if any(_own_period(clear, backward) is None for clear in trace.inside(loop, "zero_grad")):
         return None
