@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import ast
 
-from torchlint.model.steps import depends_on_mode, holds, layers, may_touch, mode_layer
+from torchlint.model.steps import depends_on_mode, holds, is_plain_base, layers, may_touch, mode_layer
 from torchlint.model.trace import Event, Trace
 from torchlint.model.values import Value, unwrapped, value_class
-from torchlint.torch_api import roles
 
 __all__ = ["knows_modes", "made_in", "mode_setters", "runs_of", "sets_mode_of"]
 
@@ -66,7 +65,7 @@ def knows_modes(module: Value) -> bool | None:
             return None
         if layer.target is not None:
             model = value_class(layer)
-            if any(base.kind != "class" and base.name not in ("object", roles.MODULE) for base in model.lineage):
+            if not all(is_plain_base(base) for base in model.lineage):
                 return None
             if any(_looks_at_mode(function.node) for function in model.methods.values()):
                 return True

@@ -34,6 +34,7 @@ __all__ = [
     "gradients_by_hand",
     "has_parameters",
     "holds",
+    "is_plain_base",
     "layers",
     "made_inside",
     "managed",
@@ -215,8 +216,13 @@ def _spelled_out(layer: Value) -> bool:
     if layer.kind != "instance":
         return False
     if layer.target is not None:
-        return all(base.kind == "class" or base.name == roles.MODULE for base in value_class(layer).lineage)
+        return all(is_plain_base(base) for base in value_class(layer).lineage)
     return layer.name.startswith("torch.nn.")
+
+
+def is_plain_base(base: Value) -> bool:
+    """Whether a base class brings nothing of its own: one of the project, `nn.Module`, `ABC`, `Generic`..."""
+    return base.kind == "class" or base.name in ("object", roles.MODULE) or base.name.startswith(("abc.", "typing."))
 
 
 _FREE_CONTAINERS = frozenset({roles.SEQUENTIAL, "torch.nn.ModuleList", "torch.nn.ModuleDict"})
@@ -511,7 +517,7 @@ def attribute_uses(module: Module, target: ast.Attribute, function: Function) ->
     model = module.class_of(function)
     if model is None or not isinstance(target.value, ast.Name):
         return None
-    if any(base.kind != "class" and base.name not in ("object", roles.MODULE) for base in model.lineage):
+    if not all(is_plain_base(base) for base in model.lineage):
         return None
     if any(word in module.text for word in ("getattr(", "__dict__", "vars(")):
         return None
