@@ -10,6 +10,7 @@ import ast
 from typing import Any, NamedTuple
 
 from torchlint.model.syntax import Function
+from torchlint.model.trace import reaches
 from torchlint.model.values import Frame, Value
 from torchlint.torch_api import roles
 
@@ -36,6 +37,8 @@ class Lonely(NamedTuple):
 def lonely_collectives(frame: Frame) -> list[Lonely]:
     """The first collective of a function (or module body) that only rank 0, or only the others, reach."""
     body = frame.function.body if frame.function is not None else frame.source.tree.body
+    if frame.function is not None and not reaches(frame.project, frame.function, _LAST_NAMES):
+        return []
     if not _asks_for_rank(body) or (frame.function is not None and frame.function.name in _PAIRED):
         return []
     walks = [_Walk(zero, _DEEPEST) for zero in (True, False)]
