@@ -571,7 +571,8 @@ def gives_parameters(event: Event) -> Value | None:
     if event.kind == "call" and event.name in _REPLACES:
         return event.argument(0)
     if event.kind == "wrap" and event.name == "torch.distributed.fsdp.FullyShardedDataParallel":
-        return event.argument(0)
+        kept = event.argument(None, "use_orig_params")
+        return event.argument(0) if kept is None or (kept.kind == "const" and not kept.const) else None
     if event.kind == "load_state_dict":
         assign = event.argument(None, "assign")
         return event.subject if assign is not None and assign.kind == "const" and assign.const is True else None

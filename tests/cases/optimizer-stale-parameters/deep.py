@@ -3,6 +3,8 @@
 import torch
 import torchvision
 from torch import nn
+from torch.distributed.fsdp import FullyShardedDataParallel as FSDP
+from torch.distributed.fsdp import fully_shard
 from torch.nn import functional as F
 from torch.nn.utils.parametrizations import weight_norm
 
@@ -51,6 +53,26 @@ def nested(loader):
     model = torchvision.models.vgg16(weights="DEFAULT")
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
     model.classifier[6] = nn.Linear(4096, 10)  # TL106
+    for x, y in loader:
+        optimizer.zero_grad()
+        F.cross_entropy(model(x), y).backward()
+        optimizer.step()
+
+
+def sharded(loader):
+    model = Classifier()
+    optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
+    fully_shard(model)  # TL106
+    for x, y in loader:
+        optimizer.zero_grad()
+        F.cross_entropy(model(x), y).backward()
+        optimizer.step()
+
+
+def wrapped(loader):
+    model = Classifier()
+    optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
+    model = FSDP(model)  # TL106
     for x, y in loader:
         optimizer.zero_grad()
         F.cross_entropy(model(x), y).backward()
