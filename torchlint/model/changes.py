@@ -93,7 +93,7 @@ def attribute(source: Source, name: str, value: Value) -> Value:
 def _extended(value: Value) -> Value | None:
     """A list that `+=` has extended on some way: what is sure of its end; `None` if it is no list."""
     if value.kind == "binary":
-        left, right = value.items
+        right = value.items[1]
         if value.name != "Add" or not isinstance(value.node, ast.AugAssign) or right.kind not in ("list", "tuple"):
             return None
         return _opaque(value, right.items)
