@@ -392,6 +392,8 @@ def may_touch(event: Event, objects: Iterable[Value], *, deep: bool = False) -> 
         return False
     if callee is not None and any(callee.key == one.key for one in objects):
         return False
+    if callee is not None and callee.kind == "class" and _is_constructed_in_sight(callee, event):
+        return False
     keys = _reach(objects)
     given = given_to(Value("call", node=node, frame=event.frame))
     if isinstance(func, ast.Attribute) and not name:
@@ -402,6 +404,12 @@ def may_touch(event: Event, objects: Iterable[Value], *, deep: bool = False) -> 
         return True
     reach = parts if deep else _near
     return any(part.key in keys for value in given for part in reach(value))
+
+
+def _is_constructed_in_sight(cls: Value, event: Event) -> bool:
+    """Whether what happens when a project class is called has been followed: its `__init__`, or nothing at all."""
+    model = event.frame.project.class_model(cls.target)
+    return model.method("__init__") is not None or all(is_plain_base(base) for base in model.lineage)
 
 
 def _near(value: Value) -> Iterator[Value]:
