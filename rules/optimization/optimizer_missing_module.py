@@ -164,9 +164,10 @@ _MEANT = (
 def check(module: Module) -> Findings:
     if "requires_grad" in module.text or "add_param_group" in module.text:
         return
+    optimizers = [event.value for trace in module.traces for event in trace.of("optimizer")]
     for trace in module.traces:
         for step in trace.of("step"):
-            trained = _trained(module, trace, step)
+            trained = _trained(optimizers, trace, step) if step.loop is not None else None
             for backward in trace.inside(step.loop, "backward") if step.loop is not None and trained else ():
                 for applied in differentiated(backward.subject) if backward.subject is not None else ():
                     if applied.node is not None and _left_out(trace, applied, trained or []):
@@ -176,9 +177,8 @@ def check(module: Module) -> Findings:
                         yield finding(module.place(applied.node, applied.frame), message, see=see)
 
 
-def _trained(module: Module, trace: Trace, step: Event) -> list[Value] | None:
+def _trained(optimizers: list[Value], trace: Trace, step: Event) -> list[Value] | None:
     """Everything that any optimizer in sight trains; `None` if some optimizer's parameters cannot be told."""
-    optimizers = [event.value for each in module.traces for event in each.of("optimizer")]
     own = optimizer_of(step)
     if own is None or any(optimizer_of(other) is None for other in trace.of("step")) or trace.of("add_param_group"):
         return None
