@@ -236,9 +236,9 @@ def check(module: Module) -> Findings:
 def _layer_of(trace: Trace, subject: Value) -> Value | None:
     """The layer that makes the mode matter, for a model that is made on this trace and leaves its mode alone."""
     model = unwrapped(subject)
-    if model.kind != "instance" or not trace.complete or not made_in(trace, model):
+    if model.kind not in ("instance", "call") or not trace.complete or not made_in(trace, model):
         return None
-    if model.target is not None and value_class(model).method("train") is not None:
+    if model.kind == "instance" and model.target is not None and value_class(model).method("train") is not None:
         return None
     return mode_layer(model)
 

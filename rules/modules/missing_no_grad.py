@@ -137,15 +137,15 @@ from torchlint.api import (
     unwrapped,
 )
 
-_GRADIENT_WORDS = ("autograd.grad", "requires_grad", "retain_graph", "functional_call", "jacobian", "hessian", "captum")
+_WANTED = frozenset({"grad", "requires_grad_", "jacobian", "hessian", "functional_call", "vjp", "jvp", "retain_grad"})
 
 
 @rule("TL408", "missing-no-grad", Category.PERFORMANCE, since="0.1")
 def check(module: Module) -> Findings:
-    if any(word in module.text for word in _GRADIENT_WORDS):
+    if "captum" in module.text:
         return
     for trace in module.traces:
-        if trace.of("grad_mode") or not trace.complete:
+        if trace.of("grad_mode") or not trace.complete or any(_wants_gradients(event) for event in trace.events):
             continue
         trains = trace.function is None or any(event.no_grad is False for event in trace.of("backward"))
         for off in trace.of("eval"):
@@ -158,6 +158,11 @@ def check(module: Module) -> Findings:
             for run in runs:
                 if (learns or _detached(trace, run)) and _is_evaluation(trace, off, run):
                     yield _report(module, run, off)
+
+
+def _wants_gradients(event: Event) -> bool:
+    """Whether an event asks for gradients of something else than a loss, or switches them by parameter."""
+    return event.name.rpartition(".")[2] in _WANTED or (event.kind == "store" and event.name == "requires_grad")
 
 
 def _is_recorded(trace: Trace, run: Event) -> bool:

@@ -279,7 +279,7 @@ def _mismatch(module: Module, advance: Event, backward: Event) -> Finding | None
 
 def _in_lightning(module: Module) -> Findings:
     """Schedules planned in batches that Lightning advances once per epoch, because no `interval` says otherwise."""
-    if "configure_optimizers" not in module.text or "automatic_optimization" in module.text:
+    if "configure_optimizers" not in module.text:
         return
     for owner in module.classes:
         function = owner.methods.get("configure_optimizers")
@@ -288,6 +288,8 @@ def _in_lightning(module: Module) -> Findings:
             or owner.derives_from(*roles.LIGHTNING_MODULES) is not True
             or owner.method("lr_scheduler_step")
         ):
+            continue
+        if owner.stores("automatic_optimization") or owner.class_attribute("automatic_optimization") is not None:
             continue
         for returned in function.returns:
             for scheduler, interval in handed_to_lightning(owner.frame(function, owner.self_value).value(returned)):

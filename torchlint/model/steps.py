@@ -226,6 +226,12 @@ def is_plain_base(base: Value) -> bool:
 
 
 _FREE_CONTAINERS = frozenset({roles.SEQUENTIAL, "torch.nn.ModuleList", "torch.nn.ModuleDict"})
+_WITH_BATCH_NORM = tuple(
+    f"torchvision.models.{name}"
+    for name in (
+        "resnet", "resnext", "wide_resnet", "densenet", "mobilenet", "efficientnet", "regnet", "shufflenet", "mnasnet",
+    )
+)  # fmt: skip
 _RECURRENT = frozenset({"torch.nn.LSTM", "torch.nn.GRU", "torch.nn.RNN"})
 _WITHOUT_PARAMETERS = frozenset(
     f"torch.nn.{name}"
@@ -247,6 +253,8 @@ def mode_layer(module: Value) -> Value | None:
 
 def depends_on_mode(layer: Value) -> bool | None:
     """Whether a layer of torch behaves differently in training and evaluation; dropout with an unknown rate: `None`."""
+    if layer.kind == "call" and layer.name.startswith(_WITH_BATCH_NORM):
+        return True
     if layer.kind != "instance" or layer.target is not None:
         return None
     if layer.name in _RECURRENT:
@@ -400,6 +408,8 @@ def may_touch(event: Event, objects: Iterable[Value], *, deep: bool = False) -> 
         own: Value | None = event.frame.value(func.value)
     else:
         own = callee if callee is not None and not name else None
+    if own is not None and own.kind == "instance" and own.name in roles.PREPARERS:
+        return False
     if own is not None and any(part.key in keys for part in _near(own)):
         return True
     reach = parts if deep else _near
@@ -496,7 +506,15 @@ def gradients_by_hand(trace: Trace, loop: Loop | None) -> bool:
         function = event.frame.function
         if function is not None and (loop is None or (loop in event.loops and event.frame is not loop.frame)):
             bodies[id(function.node)] = function.node
-    return any(isinstance(n, ast.Attribute) and n.attr == "grad" for body in bodies.values() for n in ast.walk(body))
+    return any(_is_gradient(node) for body in bodies.values() for node in ast.walk(body))
+
+
+def _is_gradient(node: ast.AST) -> bool:
+    """Whether a node is the `.grad` of something, and not the function `torch.autograd.grad`."""
+    if not isinstance(node, ast.Attribute) or node.attr != "grad":
+        return False
+    owner = node.value
+    return (owner.attr if isinstance(owner, ast.Attribute) else getattr(owner, "id", "")) != "autograd"
 
 
 def name_uses(module: Module, target: ast.Name, function: Function | None) -> list[ast.AST] | None:
@@ -555,6 +573,7 @@ def forward_methods(owner: ClassModel) -> set[Function]:
     return found
 
 
+_ADDS = frozenset({".append", ".add_module", ".insert", ".register_module"})
 _REPLACES = frozenset(
     {
         "peft.get_peft_model",
@@ -578,6 +597,12 @@ def gives_parameters(event: Event) -> Value | None:
         return event.subject if fresh and not frozen else None
     if event.kind == "call" and event.name in _REPLACES:
         return event.argument(0)
+    if event.kind == "call" and event.name in _ADDS and isinstance(event.node, ast.Call):
+        receiver = event.subject.base if event.subject is not None else None
+        added = event.argument(1 if event.name != ".append" else 0)
+        if receiver is not None and is_module(receiver) is True and added is not None and has_parameters(added) is True:
+            return receiver
+        return None
     if event.kind == "wrap" and event.name == "torch.distributed.fsdp.FullyShardedDataParallel":
         kept = event.argument(None, "use_orig_params")
         return event.argument(0) if kept is None or (kept.kind == "const" and not kept.const) else None
