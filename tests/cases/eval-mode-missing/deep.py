@@ -1,6 +1,7 @@
 """Found through helpers and wrappers."""
 
 import torch
+import torchvision
 from torch import nn
 from torch.nn import functional as F
 
@@ -45,3 +46,11 @@ def predict(path, images):
     model = Net()
     model.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
     return model(images).argmax(1)  # TL406
+
+
+def features(loader, path):
+    net = torchvision.models.resnet18()
+    net.load_state_dict(torch.load(path, weights_only=True))
+    net.fc = nn.Identity()
+    with torch.no_grad():
+        return torch.cat([net(x) for x in loader])  # TL406

@@ -1,6 +1,7 @@
 """Found through helpers, attributes and guards."""
 
 import torch
+from accelerate import Accelerator
 from torch import nn
 from torch.nn import functional as F
 from torch.optim import AdamW as Opt
@@ -34,3 +35,14 @@ def scaled(loader):
         scaler.scale(loss).backward()
         scaler.step(optimizer)  # TL101
         scaler.update()
+
+
+def accelerated(loader):
+    accelerator = Accelerator(gradient_accumulation_steps=4)
+    model = nn.Linear(20, 5)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3)
+    model, optimizer, loader = accelerator.prepare(model, optimizer, loader)
+    for x, y in loader:
+        with accelerator.accumulate(model):
+            accelerator.backward(F.cross_entropy(model(x), y))
+            optimizer.step()  # TL101
