@@ -174,7 +174,8 @@ arrive in evaluation mode.
 
 ## Not seen
 
-Models whose class, and so whose layers, cannot be found; modes that are set inside code that cannot be followed.
+Models whose class, and so whose layers, cannot be found; dropout whose rate is not written down; modes that are set
+inside code that cannot be followed.
 
 ## Fix safety
 

@@ -218,7 +218,7 @@ def train(loader):
 Accumulating over several batches is fine as long as the gradients are cleared after the step. Clearing through the
 model, through `p.grad = None`, inside a closure or at the end of the body all counts. Loops whose optimizer is built
 anew for every item, gradients written by hand (`p.grad = ...`), optimizers that clear by themselves and frameworks
-that own the step (Lightning, Accelerate, DeepSpeed, Ignite, `dist_autograd`) are left alone.
+that own the step (Lightning, DeepSpeed, Ignite, `dist_autograd`) are left alone.
 
 ## Not seen
 
