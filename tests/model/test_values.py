@@ -105,3 +105,19 @@ def test_identity_of_objects() -> None:
     third, first, second = keys
     assert first == second
     assert first != third
+
+
+def test_a_wrapper_that_holds_itself_is_unwrapped_in_finite_time() -> None:
+    model = module(
+        """
+        import torch
+        from torch import nn
+
+        def f(model, n):
+            for _ in range(n):
+                model = torch.compile(model)
+                model = nn.DataParallel(model)
+                model.train()
+        """
+    )
+    assert [event.key for trace in model.traces for event in trace.of("train")]

@@ -948,9 +948,12 @@ def _one_class(value: Value) -> Value:
     """For several possible instances of one project class, some of them wrapped by DDP or compiled: one of them."""
     if value.kind != "union":
         return value
-    stack, inside = list(value.items), list[Value]()
-    while stack and len(inside) < 20:
+    stack, inside, seen = list(value.items), list[Value](), set[int]()
+    while stack:
         one = unwrapped(stack.pop())
+        if id(one) in seen:  # a wrapper in a loop may hold itself
+            continue
+        seen.add(id(one))
         if one.kind == "union":
             stack.extend(one.items)
         elif one.kind == "instance" and one.target is not None:
