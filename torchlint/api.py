@@ -91,7 +91,7 @@ from torchlint.model.steps import *  # noqa: F403
 from torchlint.model.syntax import Class, Function, dotted
 from torchlint.model.tensors import cut_of, difference_of, first_input, loss_call, operand_node, parameters_of
 from torchlint.model.trace import Guard, Loop, bare_iterable, is_optimizer, is_scaler, is_scheduler, truth
-from torchlint.model.values import is_module, sequential_layers, union, unwrapped, value_class
+from torchlint.model.values import Key, is_module, sequential_layers, union, unwrapped, value_class
 from torchlint.rule import Findings, Rule, rule
 from torchlint.torch_api import roles
 
@@ -116,6 +116,7 @@ __all__ = [
     "Function",
     "Guard",
     "Kept",
+    "Key",
     "Loop",
     "LossCall",
     "Measured",

@@ -152,6 +152,7 @@ from torchlint.api import (
     Evidence,
     Findings,
     Fix,
+    Key,
     Loop,
     Measured,
     Module,
@@ -165,7 +166,6 @@ from torchlint.api import (
 )
 
 _COMPUTED = ("call", "apply", "binary", "attribute", "item")
-_Key = tuple[object, ...]
 
 
 @rule("TL207", "graph-accumulation", Category.PERFORMANCE, since="0.1", severity=Severity.INFO, triggers=("backward",))
@@ -222,9 +222,9 @@ def _kept(module: Module, loop: Loop, passes: list[Event]) -> Iterator[tuple[str
             yield name, kept
 
 
-def _scaled(value: Value) -> set[_Key]:
+def _scaled(value: Value) -> set[Key]:
     """The identities of a loss, and of what it is a multiple of."""
-    keys: set[_Key] = set()
+    keys: set[Key] = set()
     for option in value.options:
         parts = option.items if option.kind == "binary" and option.name in ("Mult", "Div") else ()
         keys.update(part.key for part in (option, *parts) if part.kind in _COMPUTED)

@@ -199,6 +199,7 @@ from torchlint.api import (
     Finding,
     Findings,
     Fix,
+    Key,
     Measured,
     Module,
     Trace,
@@ -219,7 +220,7 @@ from torchlint.api import (
 @rule("TL406", "eval-mode-missing", Category.SUSPICIOUS, since="0.1")
 def check(module: Module) -> Findings:
     for trace in module.traces:
-        seen: set[tuple[object, ...]] = set()
+        seen: set[Key] = set()
         for event in trace.of("forward"):
             subject = event.subject
             if subject is None or event.no_grad is not True or unwrapped(subject).key in seen:

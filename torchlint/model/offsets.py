@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from torchlint.model.syntax import Function
 from torchlint.model.trace import Event, Trace
-from torchlint.model.values import UNKNOWN, Frame, Value, union, unwrapped, value_class
+from torchlint.model.values import UNKNOWN, Frame, Key, Value, union, unwrapped, value_class
 from torchlint.torch_api import roles
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ class Stretch(NamedTuple):
 
     base: Value
     start: int
-    symbols: tuple[tuple[tuple[object, ...], int], ...]
+    symbols: tuple[tuple[Key, int], ...]
     axis: int | None
 
     def moved(self, by: int, axis: int | None) -> Stretch | None:
@@ -179,7 +179,7 @@ def is_causal_model(value: Value) -> bool:
     return name.startswith("transformers.") and name.endswith(_CAUSAL)
 
 
-def affine(value: Value) -> tuple[int, dict[tuple[object, ...], int]] | None:
+def affine(value: Value) -> tuple[int, dict[Key, int]] | None:
     """An integer expression as a constant and factors of symbols; `None` if it is no such sum."""
     if value.kind == "const":
         return (value.const, {}) if isinstance(value.const, int) and not isinstance(value.const, bool) else None
@@ -227,7 +227,7 @@ def _slice(index: Value, rank: int) -> tuple[Value, int] | None:
     return found if found is not None else (UNKNOWN, -1)
 
 
-def _begin(start: Value) -> tuple[int, dict[tuple[object, ...], int]] | None:
+def _begin(start: Value) -> tuple[int, dict[Key, int]] | None:
     if start.kind == "const" and start.const is None:
         return 0, {}
     amount = affine(start)
@@ -243,7 +243,7 @@ def _shifted(cut: Stretch, start: Value, axis: int) -> Stretch | None:
     moved = cut.moved(amount[0], axis)
     if moved is None:
         return None
-    symbols: dict[tuple[object, ...], int] = dict(moved.symbols)
+    symbols: dict[Key, int] = dict(moved.symbols)
     for key, factor in amount[1].items():
         symbols[key] = symbols.get(key, 0) + factor
     return moved._replace(

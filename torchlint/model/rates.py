@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from torchlint.model.steps import given_to, parts
 from torchlint.model.syntax import dotted
-from torchlint.model.values import UNKNOWN, Value, sequential_layers, unwrapped, value_class
+from torchlint.model.values import UNKNOWN, Key, Value, sequential_layers, unwrapped, value_class
 from torchlint.torch_api import roles
 
 if TYPE_CHECKING:
@@ -156,7 +156,7 @@ def _leaves_the_file(optimizer: Value, module: Module) -> bool:
 
 def certain_layers(module: Value) -> list[Value]:
     """The modules that certainly are inside a module, itself first; one of several possibilities is not."""
-    found: dict[tuple[object, ...], Value] = {}
+    found: dict[Key, Value] = {}
     stack = [unwrapped(module)]
     while stack and len(found) < _MOST_LAYERS:
         current = unwrapped(stack.pop())

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from torchlint.model.tensors import parameters_of
 from torchlint.model.trace import Event, Loop, Trace, is_optimizer, is_scaler
-from torchlint.model.values import NONE, Value, is_module, sequential_layers, union, unwrapped, value_class
+from torchlint.model.values import NONE, Key, Value, is_module, sequential_layers, union, unwrapped, value_class
 from torchlint.torch_api import pure_tensor_methods, roles
 
 if TYPE_CHECKING:
@@ -165,7 +165,7 @@ def layers(module: Value) -> list[Value] | None:
 
     What is not spelled out is in the list as it is (a call, a parameter, an unknown value). `None` if nothing is known.
     """
-    found: dict[tuple[object, ...], Value] = {}
+    found: dict[Key, Value] = {}
     stack = [unwrapped(module)]
     while stack and len(found) < _MOST_PARTS:
         current = unwrapped(stack.pop())
@@ -443,8 +443,8 @@ def _near(value: Value) -> Iterator[Value]:
             stack.append(current.base)
 
 
-def _reach(objects: Iterable[Value]) -> set[tuple[object, ...]]:
-    keys: set[tuple[object, ...]] = set()
+def _reach(objects: Iterable[Value]) -> set[Key]:
+    keys: set[Key] = set()
     for value in (option for whole in objects for option in (whole, *whole.options)):
         keys.add(value.key)
         inner = unwrapped(value)

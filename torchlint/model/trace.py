@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from torchlint.findings import Place, Span
 from torchlint.model.syntax import Function, Source, children, dotted
-from torchlint.model.values import NONE, UNKNOWN, Frame, Value, is_module, unwrapped, value_class
+from torchlint.model.values import NONE, UNKNOWN, Frame, Key, Value, is_module, unwrapped, value_class
 from torchlint.torch_api import roles
 
 if TYPE_CHECKING:
@@ -209,7 +209,7 @@ class Event:
         return self.loops[-1] if self.loops else None
 
     @property
-    def key(self) -> tuple[object, ...] | None:
+    def key(self) -> Key | None:
         """The identity of the subject, wrappers such as DDP taken off."""
         return unwrapped(self.subject).key if self.subject is not None else None
 

@@ -26,6 +26,25 @@ _MOST_DEFINITIONS = 32  # of one name, where the place of the use does not say w
 _MOST_OPTIONS = 6
 
 
+class Key:
+    """An identity made of parts, some of them identities; its hash is worked out once, however deep it is."""
+
+    __slots__ = ("_hash", "parts")
+
+    def __init__(self, parts: tuple[Any, ...]) -> None:
+        self.parts = parts
+        self._hash = hash(parts)
+
+    def __hash__(self) -> int:
+        return self._hash
+
+    def __eq__(self, other: object) -> bool:
+        return self is other or (isinstance(other, Key) and self._hash == other._hash and self.parts == other.parts)
+
+    def __repr__(self) -> str:
+        return repr(self.parts)
+
+
 class Value:
     """One symbolic term. `kind` decides which fields mean something:
 
@@ -73,7 +92,7 @@ class Value:
         self.keys = keys
         self.node = node
         self.frame = frame
-        self._key: tuple[Any, ...] | None = None
+        self._key: Key | None = None
         self._result: Value | None = None
 
     @property
@@ -87,13 +106,13 @@ class Value:
         return self.items if self.kind == "union" else (self,)
 
     @property
-    def key(self) -> tuple[Any, ...]:
+    def key(self) -> Key:
         """The identity: two values with equal keys are the same object, made at the same place.
 
         Different keys do not prove different objects.
         """
         if self._key is None:
-            self._key = self._identity()
+            self._key = Key(self._identity())
         return self._key
 
     def _identity(self) -> tuple[Any, ...]:
@@ -222,7 +241,7 @@ NONE = Value("const", const=None)
 
 def union(values: Iterator[Value] | list[Value]) -> Value:
     """One value that stands for several possibilities; equal ones collapse, an unknown one stays among them."""
-    found: dict[tuple[Any, ...], Value] = {}
+    found: dict[Key, Value] = {}
     for value in values:
         for option in value.options:
             if option is not _PENDING:
