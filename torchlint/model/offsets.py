@@ -293,7 +293,7 @@ def _agreed(cuts: list[Stretch | None]) -> Stretch | None:
     if any((cut.start, cut.axis) != (first.start, first.axis) for cut in known):
         return None
     either = frozenset(cut.symbols for cut in known)
-    symbols = first.symbols if len(either) == 1 else ((("either", either), 1),)
+    symbols = first.symbols if len(either) == 1 else ((Key(("either", either)), 1),)
     return first._replace(base=union([cut.base for cut in known]), symbols=symbols)
 
 
