@@ -127,7 +127,7 @@ from torchlint.api import (
 
 @rule("TL210", "sum-loss-scaled-by-batch", Category.SUSPICIOUS, since="0.1")
 def check(module: Module) -> Findings:
-    for product in operations(module, ast.Mult, calling=("loss", "crit", "entropy", "objective", "sum")):
+    for product in operations(module, ast.Mult, calling=("loss", "crit", "entropy", "objective", "backward")):
         if not isinstance(product.node, ast.BinOp):
             continue
         left, right = product.node.left, product.node.right
