@@ -137,16 +137,6 @@ def train_{n}(model, loader, optimizer, criterion):
 """
 
 
-def test_time_is_linear_in_the_length_of_training_code(rules: Ruleset) -> None:
-    def cost(count: int) -> float:
-        text = "import torch\n\n\n" + "".join(TRAINING.replace("{n}", str(n)) for n in range(count))
-        return seconds(lambda: checked(text, rules))
-
-    cost(20)
-    small, large = min(cost(60) for _ in range(2)), cost(480)
-    assert large < 8 * small * 3
-
-
 NETWORK = """\
 class Net(torch.nn.Module):
     def __init__(self, width):
