@@ -36,6 +36,7 @@ TORCHLINT = (
     "--isolated",
     "--config=preview=true",
     "--select=ALL",
+    "--output-format=concise",  # a line for each finding, as the peers print; `full` also works out fixes with libcst
     "--exit-zero",
 )
 

@@ -279,7 +279,7 @@ def _report(module: Module, off: Event, run: Event) -> Finding:
     if outer is not None and run.is_local and outer.frame is run.frame and isinstance(run.node, ast.Call):
         verb = insert_first(outer.node, f"{module.code(run.node.func)}.train()")
         fix = Fix.unsafe("Return to training mode in each round (dropout and BatchNorm work again)", verb)
-    return finding(run, message, see=[(off, "evaluation mode starts here and is never left")], fix=fix)
+    return finding(run, message, see=[(off, "evaluation mode starts here and is not left before that")], fix=fix)
 
 
 def evidence() -> Evidence:
