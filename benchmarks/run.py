@@ -27,6 +27,7 @@ HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent
 FLOOR = "ast.parse alone"
 OURS = "torchlint (all rules)"
+ONE_LINE = "torchlint (all rules, one line a finding)"  # as the peers print; the default also works out the fixes
 ALL_CORES = "torchlint (all rules, all cores)"
 TORCHLINT = (
     sys.executable,
@@ -36,7 +37,6 @@ TORCHLINT = (
     "--isolated",
     "--config=preview=true",
     "--select=ALL",
-    "--output-format=concise",  # a line for each finding, as the peers print; `full` also works out fixes with libcst
     "--exit-zero",
 )
 
@@ -100,8 +100,12 @@ def installed() -> tuple[peers.Peer, ...]:
 
 
 def ours(root: Path) -> list[Tool]:
-    """The floor and torchlint in one process."""
-    return [Tool(FLOOR, (sys.executable, str(HERE / "floor.py"), str(root))), Tool(OURS, (*TORCHLINT, "-j1", "."))]
+    """The floor, and torchlint in one process with its default output and with one line for each finding."""
+    return [
+        Tool(FLOOR, (sys.executable, str(HERE / "floor.py"), str(root))),
+        Tool(OURS, (*TORCHLINT, "-j1", ".")),
+        Tool(ONE_LINE, (*TORCHLINT, "--output-format=concise", "-j1", ".")),
+    ]
 
 
 def table(title: str, tools: Sequence[Tool], root: Path, rounds: int, end: float) -> None:

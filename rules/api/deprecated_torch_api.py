@@ -233,7 +233,6 @@ Entry = torch_api.Deprecated
 Fixes = Fix | None
 
 LOSSES = (*roles.CRITERIA, *roles.LOSS_FUNCTIONS)
-RECENT = ("2.11", "2.12", "2.13")
 TYPE_TESTS = ("isinstance", "issubclass", "cast", "typing.cast")
 VALUES = ("cuda.amp", "cpu.amp", "torch.has_", "th.has_")  # names that are used without a call
 

@@ -165,11 +165,6 @@ def deprecated_keywords(keyword: str) -> Deprecated | None:
     return _keywords().get(keyword)
 
 
-def missing_keyword(qualname: str) -> Deprecated | None:
-    """The keyword that a call of this symbol should spell out because its default is deprecated."""
-    return _missing().get(qualname)
-
-
 def scalar_first(method: str) -> Deprecated | None:
     """The obsolete overload of a tensor method that takes a number before its tensors: `add`, `addcmul`..."""
     return _scalar_first().get(method)

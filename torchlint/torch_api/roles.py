@@ -40,9 +40,7 @@ OTHER_OPTIMIZERS = frozenset(
         "apex.optimizers.FusedSGD",
     }
 )
-OPTIMIZER_FACTORIES = frozenset(
-    {"timm.optim.create_optimizer", "timm.optim.create_optimizer_v2", "timm.optim.create_optimizer_v2_"}
-)
+OPTIMIZER_FACTORIES = frozenset({"timm.optim.create_optimizer", "timm.optim.create_optimizer_v2"})
 ADAM_FAMILY = frozenset(
     name
     for name in TORCH_OPTIMIZERS | OTHER_OPTIMIZERS
@@ -162,7 +160,7 @@ MODE_DEPENDENT = frozenset(
     for name in (
         "Dropout", "Dropout1d", "Dropout2d", "Dropout3d", "AlphaDropout", "FeatureAlphaDropout", "BatchNorm1d",
         "BatchNorm2d", "BatchNorm3d", "SyncBatchNorm", "LazyBatchNorm1d", "LazyBatchNorm2d", "LazyBatchNorm3d",
-        "InstanceNorm1d_tracking", "RReLU", "TransformerEncoderLayer", "TransformerDecoderLayer", "Transformer",
+        "RReLU", "TransformerEncoderLayer", "TransformerDecoderLayer", "Transformer",
     )
 )  # fmt: skip
 MODE_FREE = frozenset(
@@ -273,7 +271,7 @@ KEEPS_RANGE = frozenset(
         ".repeat", ".type", ".type_as", ".requires_grad_", ".unflatten", ".narrow", ".select", ".chunk", ".split",
         ".gather", ".index_select", ".view_as", ".reshape_as", ".expand_as", ".movedim", ".swapaxes", ".data",
         "torch.squeeze", "torch.unsqueeze", "torch.flatten", "torch.transpose", "torch.permute", "torch.reshape",
-        "torch.nn.Flatten", "torch.nn.Identity", "torch.nn.Dropout_", "torch.clone", "torch.movedim", "torch.gather",
+        "torch.nn.Flatten", "torch.nn.Identity", "torch.clone", "torch.movedim", "torch.gather",
         "torch.nn.Unflatten", "torch.narrow", "torch.select", "torch.split", "torch.chunk",
     }
 )  # fmt: skip
@@ -300,10 +298,6 @@ LIGHTNING_MODULES = frozenset(name for name in FRAMEWORK_MODULES if name.endswit
 # data
 
 DATASETS = frozenset({"torch.utils.data.Dataset", "torch.utils.data.IterableDataset"})
-
-# functions that leave the device's queue only when it is drained: (method or function) -> word for the message
-
-SYNCS = frozenset({".item", ".tolist", ".numpy", ".cpu", "print", "float", "int", "bool", "torch.nonzero", ".nonzero"})
 
 COLLECTIVES = frozenset(
     f"torch.distributed.{name}"
@@ -355,7 +349,7 @@ def is_module_class(name: str) -> bool | None:
     if name.startswith("torch.nn."):
         last = name.rpartition(".")[2]
         return name.count(".") == 2 and last[:1].isupper() and last not in ("Parameter", "Buffer", "UninitializedParameter",
-                                                                           "UninitializedBuffer", "ParameterList_")  # fmt: skip
+                                                                           "UninitializedBuffer")  # fmt: skip
     if name.startswith("torch."):
         return False
     if name.startswith("transformers.") and (
