@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from surface import PRINTS, Cli
 
-from torchlint.cli import check as check_module
+from torchlint.cli import reporting
 from torchlint.findings import Category, Finding, Fix, Place, Related, Safety, Severity, Span, Verb
 from torchlint.fingerprint import Fingerprints
 from torchlint.hygiene import RULES
@@ -232,7 +232,7 @@ def test_diffs_at_the_ends_of_a_file() -> None:
 def test_the_cap_is_visible_and_only_for_people_at_a_terminal(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
     cli.write("a.py", "import torch\n\n" + "print(torch)\n" * 25)
     assert cli.run("check").out.count("-->") == 25
-    monkeypatch.setattr(check_module, "is_terminal", lambda stream: True)
+    monkeypatch.setattr(reporting, "is_terminal", lambda stream: True)
     out = cli.run("check").out
     assert out.count("-->") == 20
     assert "XX101 print-call: ... 5 more; `--output-format concise` shows all\n" in out
