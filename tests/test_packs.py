@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from torchlint import packs
+from torchlint.rule import SOURCE_URL
 
 RULE = '''"""Title of the rule."""
 from torchlint.findings import Category
@@ -46,6 +47,18 @@ def test_a_user_pack_is_loaded_like_the_builtin_one(tmp_path: Path) -> None:
         ("XY102", "other", "Title of the rule."),
     ]
     assert all(rule.evidence is None and rule.default for rule in mine)
+
+
+def test_every_built_in_rule_has_a_page_and_a_users_rule_the_one_that_it_names(tmp_path: Path) -> None:
+    named = RULE.replace('since="0.1"', 'since="0.1", url="https://example.org/b"')
+    path = pack(tmp_path, a=RULE.format(code="XY101", name="a"), b=named.format(code="XY102", name="b"))
+    rules = packs.load([path])
+    root = f"{SOURCE_URL}/rules/"
+    assert [rule.url for rule in rules if rule.code.startswith("XY")] == [None, "https://example.org/b"]
+    for rule in rules:
+        if rule.code.startswith("TL"):
+            assert rule.url is not None
+            assert (Path(packs.builtin()) / rule.url.removeprefix(root)).samefile(rule.file)
 
 
 def test_byte_code_is_written_and_used(tmp_path: Path) -> None:

@@ -202,7 +202,7 @@ def test_json_has_the_fields_of_ruff_and_counts_from_one(cli: Cli) -> None:
                 "message": "the file starts here",
             }
         ],
-        "url": None,
+        "url": "https://example.org/print-call",
     }
     lines = cli.run("check", "--output-format", "json-lines").lines
     assert [json.loads(line)["code"] for line in lines] == ["XX101"]

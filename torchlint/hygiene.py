@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from torchlint.findings import Category, Severity
-from torchlint.rule import SEVERITY_OF, Findings, Rule
+from torchlint.rule import SEVERITY_OF, SOURCE_URL, Findings, Rule
 
 
 def _nothing(module: object) -> Findings:
@@ -25,6 +25,7 @@ def _own(code: str, name: str, category: Category, doc: str, severity: Severity 
         file="",
         doc=doc,
         evidence=None,
+        url=f"{SOURCE_URL}/torchlint/hygiene.py",
     )
 
 

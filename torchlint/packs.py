@@ -14,7 +14,7 @@ from importlib.machinery import SourceFileLoader
 from types import ModuleType
 from typing import Any
 
-from torchlint.rule import Rule
+from torchlint.rule import SOURCE_URL, Rule
 
 SUBJECTS = {
     "optimization": "TL1",
@@ -115,9 +115,14 @@ def _rule_of(pack: str, file: str) -> Rule:
         evidence=getattr(module, "evidence", None),
         **facts,
     )
-    for reason in _broken_laws(rule, own=pack == builtin()):
+    own = pack == builtin()
+    for reason in _broken_laws(rule, own=own):
         raise PackError(file, check.__code__.co_firstlineno, reason)
-    return rule
+    return rule._replace(url=rule.url or _page(pack, file)) if own else rule
+
+
+def _page(pack: str, file: str) -> str:
+    return f"{SOURCE_URL}/rules/{os.path.relpath(file, pack).replace(os.sep, '/')}"
 
 
 def _executed(pack: str, file: str) -> ModuleType:

@@ -13,6 +13,9 @@ if TYPE_CHECKING:
 Findings = Iterator[Finding]
 Check = Callable[["Module"], Findings]
 
+SOURCE_URL = "https://github.com/torchlint/torchlint/blob/main"
+"""Where the files of the repository can be read: `<SOURCE_URL>/rules/losses/kl_div_reduction.py`."""
+
 SEVERITY_OF = {
     Category.CORRECTNESS: Severity.ERROR,
     Category.SUSPICIOUS: Severity.WARNING,
@@ -26,7 +29,8 @@ class Rule(NamedTuple):
     """A rule's constant facts and its check; everything else is in the docstring of its file.
 
     `triggers` are words of which at least one must stand in the checked file's text for the check to run at all
-    (empty: the file must mention torch). `options` maps the rule's configuration keys to their defaults.
+    (empty: the file must mention torch). `options` maps the rule's configuration keys to their defaults. `url` is the
+    page that reports link to; `None` for a rule of a custom pack that names none.
     """
 
     code: str
@@ -42,6 +46,7 @@ class Rule(NamedTuple):
     file: str
     doc: str
     evidence: Callable[[], Any] | None
+    url: str | None = None
 
     @property
     def default(self) -> bool:
@@ -60,6 +65,7 @@ def rule(
     triggers: tuple[str, ...] = (),
     options: dict[str, Any] | None = None,
     formerly: tuple[str, ...] = (),
+    url: str | None = None,
 ) -> Callable[[Check], Check]:
     """Declare the decorated generator as a rule; `torchlint.packs` collects it from its file.
 
@@ -73,6 +79,7 @@ def rule(
         triggers: words of which one must occur in the file's text, else the check is not run.
         options: configuration keys and their defaults, read with `module.option(...)`.
         formerly: older names that still select and suppress the rule.
+        url: the page that reports link to; built-in rules have theirs without it.
     """
 
     def declare(check: Check) -> Check:
@@ -86,6 +93,7 @@ def rule(
             "triggers": triggers,
             "options": options or {},
             "formerly": formerly,
+            "url": url,
         }
         return check
 

@@ -32,7 +32,13 @@ from torchlint.findings import Finding, Fix, Place, Related, Span
 from torchlint.fixes import verbs
 
 
-@rule("XX101", "print-call", Category.SUSPICIOUS, since="0.1", options={"every": 1}, formerly=("print-used",))
+@rule(
+    *("XX101", "print-call", Category.SUSPICIOUS),
+    since="0.1",
+    options={"every": 1},
+    formerly=("print-used",),
+    url="https://example.org/print-call",
+)
 def check(module: Module) -> Findings:
     for node in ast.walk(module.tree):
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "print":

@@ -71,6 +71,7 @@ def record(rule: Rule, on: bool, precision: dict[str, dict[str, Any]]) -> dict[s
         "options": rule.options,
         "formerly": list(rule.formerly),
         "precision": precision.get(rule.code),
+        "url": rule.url,
     }
 
 

@@ -34,7 +34,7 @@ class Records:
             "other_fixes": [self._fix(path, fix) for fix in finding.fixes[1:]],
             "related": [self._related(related.place, related.message) for related in finding.related],
             "fingerprint": self._fingerprints.of(finding, self._results.lines(path).text),
-            "url": None,
+            "url": rule.url if rule else None,
         }
 
     def _range(self, path: str, span: Span) -> dict[str, Any]:
