@@ -24,7 +24,7 @@ MODEL = {"model", "torch_api"} | SOURCE
 PACK = {"packs", "docs", "hygiene", "rule", "findings"}
 CONFIG = {"settings", "selection", "hygiene", "discovery", "torch_version"} | RECORDS
 ENGINE = {"engine", "suppress", "fingerprint", "packs", "workspace", "baseline", "cache"} | CONFIG | MODEL
-SURFACE = ENGINE | PACK | {"report", "fixes", "docs", "witness", "cli", "lsp", "__init__"}
+SURFACE = ENGINE | PACK | {"report", "fixes", "docs", "laws", "witness", "cli", "lsp", "__init__"}
 
 ALLOWED: dict[str, set[str]] = {
     "__init__": set(),
@@ -48,6 +48,7 @@ ALLOWED: dict[str, set[str]] = {
     "fingerprint": {"findings", "source"},
     "engine": ENGINE,
     "workspace": ENGINE,
+    "laws": ENGINE | PACK | {"fixes"},
     "witness": RECORDS | {"report"},
     "report": SURFACE - {"cli", "lsp", "workspace"},
     "cli": SURFACE,

@@ -9,9 +9,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from harness import BY_NAME, CODES, check, name_of, told
+from harness import BY_NAME, CODES, check
 
 from torchlint.docs import marks_of, without_marks
+from torchlint.laws import name_of, told
 
 CASES = Path(__file__).resolve().parent / "cases"
 

@@ -98,7 +98,7 @@ def test_byte_code_is_written_and_used(tmp_path: Path) -> None:
         ),
         (
             RULE.format(code="XY1", name="my-rule"),
-            ":6: the code 'XY1' is not capital letters and three digits",
+            ":6: the code 'XY1' is not two or more capital letters and three digits",
         ),
     ],
 )

@@ -76,7 +76,7 @@ WORDS = ("bad", "fixed", "good")
 DEFAULT_FILE = "example.py"
 
 _FENCE = re.compile(r"(`{3,})\s*(\S*)\s*(.*?)\s*$")
-_MARK = re.compile(r"[ \t]*#[ \t]*(TL\d{3})([?!]?)[ \t]*$")
+_MARK = re.compile(r"[ \t]*#[ \t]*([A-Z]{2,}\d{3})([?!]?)[ \t]*$")
 
 
 def parse(docstring: str) -> Doc:

@@ -29,7 +29,10 @@ SUBJECTS = {
 }
 """The directory of each subject in the built-in pack, and how its codes begin; `TL0` is torchlint itself."""
 
-_CODE = re.compile(r"[A-Z]+[0-9]{3}")
+ENTRY_POINTS = "torchlint.packs"
+"""The group under which a distribution offers its packs: a name, and the package whose directory is the pack."""
+
+_CODE = re.compile(r"[A-Z]{2,}[0-9]{3}")
 _NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 _OWN_PREFIX = "TL"
 
@@ -64,9 +67,11 @@ def read(extra: Sequence[str] = ()) -> tuple[list[Rule], list[PackError]]:
     """Like `load`, but with every error beside the rules that could be loaded, instead of the first one raised."""
     rules: list[Rule] = []
     errors: list[PackError] = []
-    for pack in (builtin(), *map(os.path.abspath, extra)):
-        if not os.path.isdir(pack):
-            errors.append(PackError(pack, None, "this rule pack is not a directory"))
+    for named in (builtin(), *extra):
+        try:
+            pack = directory(named)
+        except PackError as error:
+            errors.append(error)
             continue
         for file in files(pack):
             try:
@@ -82,6 +87,35 @@ def builtin() -> str:
     here = os.path.dirname(os.path.abspath(__file__))
     installed = os.path.join(here, "rules")
     return installed if os.path.isdir(installed) else os.path.join(os.path.dirname(here), "rules")
+
+
+def directory(pack: str) -> str:
+    """The directory of a pack: of a path, or of the name under which an installed distribution offers one.
+
+    A distribution names a package of its own in the entry-point group `torchlint.packs`; the package itself is not
+    imported, its directory is a pack like any other.
+
+    Raises:
+        PackError: if there is no such directory and no such name.
+    """
+    if os.path.isdir(pack):
+        return os.path.abspath(pack)
+    if os.path.isabs(pack) or "/" in pack or os.sep in pack:
+        raise PackError(os.path.abspath(pack), None, "this rule pack is not a directory")
+    from importlib.metadata import entry_points
+    from importlib.util import find_spec
+
+    installed = {point.name: point.module for point in entry_points(group=ENTRY_POINTS)}
+    if pack not in installed:
+        known = f" (installed: {', '.join(sorted(installed))})" if installed else ""
+        raise PackError(pack, None, f"this rule pack is neither a directory nor installed{known}")
+    try:
+        found = find_spec(installed[pack])
+    except ImportError:
+        found = None
+    if found is None or not found.submodule_search_locations:
+        raise PackError(pack, None, f"this rule pack is said to be the package `{installed[pack]}`, which is not there")
+    return os.path.abspath(next(iter(found.submodule_search_locations)))
 
 
 def files(pack: str) -> Iterator[str]:
@@ -162,7 +196,7 @@ def _broken_laws(rule: Rule, *, own: bool) -> Iterator[str]:
     stem = os.path.basename(rule.file)[: -len(".py")]
     subject = os.path.basename(os.path.dirname(rule.file))
     if not _CODE.fullmatch(rule.code):
-        yield f"the code {rule.code!r} is not capital letters and three digits"
+        yield f"the code {rule.code!r} is not two or more capital letters and three digits"
     if not _NAME.fullmatch(rule.name):
         yield f"the name {rule.name!r} is not kebab-case"
     if stem != rule.name.replace("-", "_"):

@@ -239,9 +239,10 @@ KEYS = (
     ),
     Key(
         "packs",
-        "list of paths",
+        "list of paths and names",
         "[]",
-        "Directories with rules of your own, relative to the configuration file. Their code is run by torchlint.",
+        "Rules of your own: directories, relative to the configuration file, or names of installed packs. torchlint runs "
+        "their code.",
         'packs = ["tools/lint"]',
         _words,
     ),
@@ -318,7 +319,13 @@ def from_file(path: str) -> Settings:
     root = os.path.dirname(os.path.abspath(path))
     settings = Settings(root=root, file=path)
     settings = read(table, settings, lambda key: f"{_shown(path)}:{_line(text, key)}")
-    return settings._replace(packs=tuple(os.path.join(root, pack) for pack in settings.packs))
+    return settings._replace(packs=tuple(_pack(root, pack) for pack in settings.packs))
+
+
+def _pack(root: str, pack: str) -> str:
+    """The path of a pack; a bare word that is no directory is the name of an installed one."""
+    path = os.path.join(root, pack)
+    return pack if "/" not in pack and os.sep not in pack and not os.path.isdir(path) else path
 
 
 def override(settings: Settings, assignments: Iterable[str]) -> Settings:

@@ -1,4 +1,4 @@
-"""The command line: `check`, `explain`, `rules`, `config` and `version`.
+"""The command line: what each command is called, and which options it has.
 
 Exit codes: 0 nothing at or above `--fail-on`; 1 findings; 2 the job could not be done.
 """
@@ -79,6 +79,14 @@ def _run(arguments: list[str]) -> int:
         from torchlint.cli.config import config
 
         return config(options)
+    if options.command == "new-rule":
+        from torchlint.cli.new_rule import new_rule
+
+        return new_rule(options)
+    if options.command == "test-pack":
+        from torchlint.cli.test_pack import test_pack
+
+        return test_pack(options)
     if options.command in ("server", "lsp"):
         return _serve()
     if options.command == "version" or options.version:
@@ -164,6 +172,8 @@ def _parser() -> argparse.ArgumentParser:
     _configuration(rules)
     config = commands.add_parser("config", help="list the configuration keys, or explain one")
     config.add_argument("key", nargs="?", help="a key such as `select`")
+    _new_rule(commands.add_parser("new-rule", help="start a rule of your own"))
+    _test_pack(commands.add_parser("test-pack", help="try the rules of a pack on their own examples"))
     commands.add_parser("server", aliases=["lsp"], help="serve an editor on standard input and output")
     version = commands.add_parser("version", help="show the version")
     version.add_argument("-v", "--verbose", action="store_true", help="also Python, torch, configuration and rules")
@@ -183,6 +193,27 @@ def _explain(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--prove", action="store_true", help="run the experiment behind the rule with your torch")
     parser.add_argument("--json", action="store_true", help="as JSON")
     _configuration(parser)
+
+
+def _new_rule(parser: argparse.ArgumentParser) -> None:
+    from torchlint.packs import SUBJECTS
+
+    parser.add_argument("name", help="what the pattern is called, such as `loss-printed-in-loop`")
+    parser.add_argument("--pack", metavar="DIRECTORY", help="where it belongs (default: the configured pack)")
+    parser.add_argument("--code", help="such as XY101 (default: the next free one of the pack)")
+    parser.add_argument("--subject", metavar="SUBJECT", help=f"of torchlint's own rules: {', '.join(SUBJECTS)}")
+    parser.add_argument(
+        "--category",
+        choices=("correctness", "suspicious", "performance", "reproducibility", "pedantic"),
+        default="suspicious",
+        help="what a finding promises (default: suspicious)",
+    )
+
+
+def _test_pack(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("packs", nargs="*", metavar="PACK", help="directories or names (default: the configured packs)")
+    parser.add_argument("--rule", metavar="RULE", help="this rule only")
+    parser.add_argument("--prove", action="store_true", help="run the experiments of the rules, too")
 
 
 def _check(parser: argparse.ArgumentParser) -> None:
