@@ -121,3 +121,8 @@ def test_codes_and_names_are_unique(tmp_path: Path) -> None:
 
 def test_a_missing_pack_is_an_error(tmp_path: Path) -> None:
     assert f"{tmp_path / 'none'}: this rule pack is not a directory" in errors_of(str(tmp_path / "none"))
+
+
+def test_a_rule_file_cannot_end_the_program(tmp_path: Path) -> None:
+    path = pack(tmp_path, my_rule="raise SystemExit('bye')\n")
+    assert errors_of(path) == [f"{os.path.join(path, 'my_rule.py')}:1: SystemExit: bye"]

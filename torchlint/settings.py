@@ -241,8 +241,8 @@ KEYS = (
         "packs",
         "list of paths and names",
         "[]",
-        "Rules of your own: directories, relative to the configuration file, or names of installed packs. torchlint runs "
-        "their code.",
+        "Rules of your own: directories, relative to the configuration file, or names of installed packs. Their "
+        "code is run by torchlint.",
         'packs = ["tools/lint"]',
         _words,
     ),

@@ -94,8 +94,9 @@ def new_rule(options: argparse.Namespace) -> int:
 def _pack(options: argparse.Namespace) -> str:
     if options.subject:
         return _builtin(options)
-    if options.pack:
-        return os.path.abspath(options.pack)
+    asked: str | None = options.pack
+    if asked:
+        return os.path.abspath(asked)
     configured = Workspace(Overrides()).settings(os.getcwd()).packs
     directories = [pack for pack in configured if os.path.isabs(pack)]
     if not directories:
