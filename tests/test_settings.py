@@ -96,13 +96,13 @@ def test_every_key_is_a_field_with_an_example_that_is_accepted(tmp_path: Path) -
 def test_values_arrive(tmp_path: Path) -> None:
     path = tmp_path / "torchlint.toml"
     path.write_text(
-        "select = ['TL1']\ntorch-version = '2.4.1'\npacks = ['lint']\npreview = true\n"
+        "select = ['TL1']\ntorch-version = '2.4.1'\npacks = ['tools/lint', 'acme']\npreview = true\n"
         "per-file-ignores = { 'a/**' = ['TL2'] }\nrules.x.every = 3\n"
     )
     settings = from_file(str(path))
     assert settings.select == ("TL1",)
     assert settings.torch_version == (2, 4)
-    assert settings.packs == (str(tmp_path / "lint"),)
+    assert settings.packs == (str(tmp_path / "tools/lint"), "acme")
     assert settings.preview is True
     assert settings.per_file_ignores == {"a/**": ("TL2",)}
     assert settings.rules == {"x": {"every": 3}}
@@ -182,7 +182,7 @@ def test_a_pack_that_cannot_be_loaded(cli: Cli) -> None:
     assert sorted(ran.err.splitlines()) == sorted(
         [
             f"torchlint: rule pack: {cli.directory}/lint/bad_rule.py:2: ValueError: no",
-            f"torchlint: rule pack: {cli.directory}/nowhere: this rule pack is not a directory",
+            "torchlint: rule pack: nowhere: this rule pack is neither a directory nor installed",
         ]
     )
 
