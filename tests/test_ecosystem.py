@@ -17,6 +17,7 @@ from torchlint import packs
 from torchlint.findings import Category
 from torchlint.rule import Rule
 
+SPLITS = list(projects.SPLITS.values())
 FINDING = re.compile(r"([\w.-]+)/\S.*:\d+: (TL\d{3}) \S.*")
 SOURCE = """\
 import torch
@@ -40,6 +41,11 @@ def test_pins() -> None:
     assert len({project.name for project in pinned}) == len(pinned)
     assert all(re.fullmatch(r"[0-9a-f]{64}", project.sha256) for project in pinned)
     assert 3 <= len(projects.pinned(small=True)) <= 6
+
+
+def test_no_project_is_in_two_splits() -> None:
+    names = [project.name for split in SPLITS for project in projects.pinned(split=split)]
+    assert len(names) == len(set(names))
 
 
 def test_members_outside_the_root_are_not_unpacked() -> None:
@@ -92,19 +98,21 @@ def test_precision_counts_the_judged_beginning_of_the_draw() -> None:
     assert (certain.true, certain.false, certain.needed) == (9, 2, 29)
 
 
-def test_every_verdict_file_is_that_of_a_rule() -> None:
+@pytest.mark.parametrize("split", SPLITS, ids=lambda split: split.name)
+def test_every_verdict_file_is_that_of_a_rule(split: projects.Split) -> None:
     names = {rule.name for rule in packs.load()}
-    known = {project.name for project in projects.pinned()}
-    for path in sorted(verdicts.DIRECTORY.glob("*.txt")):
+    known = {project.name for project in projects.pinned(split=split)}
+    for path in sorted((split.home / "verdicts").glob("*.txt")):
         assert path.stem in names, path.name
-        for place in verdicts.read(path.stem):
+        for place in verdicts.read(path.stem, split):
             assert place.path.partition("/")[0] in known, f"{path.name}: {place}"
 
 
-def test_committed_findings_are_well_formed() -> None:
-    lines = checking.accepted()
+@pytest.mark.parametrize("split", SPLITS, ids=lambda split: split.name)
+def test_committed_findings_are_well_formed(split: projects.Split) -> None:
+    lines = checking.accepted(split)
     codes = {rule.code for rule in packs.load()} | {"TL000"}
-    known = {project.name for project in projects.pinned()}
+    known = {project.name for project in projects.pinned(split=split)}
     assert lines == sorted(set(lines))
     for line in lines:
         parts = FINDING.fullmatch(line)

@@ -15,9 +15,10 @@ from typing import NamedTuple
 
 from ecosystem import files, projects
 from ecosystem.places import Place, draw, place_of
+from ecosystem.projects import MAIN, Split
 
-ACCEPTED = Path(__file__).resolve().parent / "findings.txt"
 ROOT = Path(__file__).resolve().parents[2]
+FINDINGS = "findings.txt"
 LIMIT = 900  # seconds for one project
 
 
@@ -114,20 +115,26 @@ def rule_findings(found: Iterable[Found]) -> list[Found]:
     return [f for f in found if not f.code.startswith("TL0")]
 
 
-def accepted() -> list[str]:
+def accepted(split: Split = MAIN) -> list[str]:
     """The committed findings, one line each."""
-    return ACCEPTED.read_text(encoding="utf-8").splitlines() if ACCEPTED.exists() else []
+    path = split.home / FINDINGS
+    return path.read_text(encoding="utf-8").splitlines() if path.exists() else []
 
 
-def accept(found: Iterable[Found], lines_kept: Iterable[str]) -> None:
+def accept(found: Iterable[Found], lines_kept: Iterable[str], split: Split = MAIN) -> None:
     """Commit to the findings, beside the accepted lines that this check did not concern."""
     lines = sorted({*map(str, found), *lines_kept})
-    ACCEPTED.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+    (split.home / FINDINGS).write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
 
 
-def last() -> Run:
+def memory(split: Split) -> Path:
+    """Where the last checks of a split are remembered."""
+    return projects.cache() / ("last.json" if split is MAIN else f"last-{split.name}.json")
+
+
+def last(split: Split = MAIN) -> Run:
     """What the last checks found, merged."""
-    path = projects.cache() / "last.json"
+    path = memory(split)
     if not path.exists():
         return Run([], {}, [])
     stored = json.loads(path.read_text(encoding="utf-8"))
@@ -138,13 +145,13 @@ def last() -> Run:
     return Run(found, {name: Size(*size) for name, size in stored["sizes"].items()}, [])
 
 
-def remember(run: Run, codes: set[str]) -> Run:
+def remember(run: Run, codes: set[str], split: Split = MAIN) -> Run:
     """Merge a check into what is remembered: it replaces the projects it covers, of `codes` only if there are any."""
     with locked():
-        before = last()
+        before = last(split)
         kept = [f for f in before.found if f.project not in run.sizes or (codes and f.code not in codes)]
         merged = Run(sorted([*kept, *run.found]), before.sizes | run.sizes, [])
-        path = projects.cache() / "last.json"
+        path = memory(split)
         part = path.with_suffix(f".{os.getpid()}")
         part.write_text(json.dumps({"found": merged.found, "sizes": merged.sizes}), encoding="utf-8")
         part.replace(path)

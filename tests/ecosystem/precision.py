@@ -11,6 +11,7 @@ from typing import NamedTuple
 from ecosystem import verdicts
 from ecosystem.checking import Found, Run
 from ecosystem.places import Place
+from ecosystem.projects import MAIN, Split
 from ecosystem.verdicts import Verdict
 from torchlint.findings import Category
 from torchlint.rule import Rule
@@ -89,12 +90,12 @@ def record(rule: Rule, found: Iterable[Found], judged: Mapping[Place, Verdict]) 
     )
 
 
-def records(rules: Iterable[Rule], run: Run) -> list[Record]:
+def records(rules: Iterable[Rule], run: Run, split: Split = MAIN) -> list[Record]:
     """The records of all rules."""
     by_code: dict[str, list[Found]] = defaultdict(list)
     for found in run.found:
         by_code[found.code].append(found)
-    return [record(rule, by_code[rule.code], verdicts.read(rule.name)) for rule in rules]
+    return [record(rule, by_code[rule.code], verdicts.read(rule.name, split)) for rule in rules]
 
 
 def shortfalls(all_records: Iterable[Record], torch_lines: int) -> list[str]:

@@ -21,7 +21,6 @@ from pathlib import Path, PurePosixPath
 from typing import IO, NamedTuple
 
 HERE = Path(__file__).resolve().parent
-PINS = HERE / "projects.json"
 HOOKS = HERE / "hooks"
 STAMP = ".sha256"
 KEPT_BESIDE_PYTHON = re.compile(r"(pyproject\.toml|setup\.cfg|requirements[\w.-]*\.txt)")
@@ -32,6 +31,23 @@ WHEEL_TARGET = (
     "--python-version=3.11",
     "--implementation=cp",
 )
+
+
+class Split(NamedTuple):
+    """A part of the set, with pins, committed findings and verdicts of its own in `home`."""
+
+    name: str
+    home: Path
+
+    @property
+    def pins(self) -> Path:
+        """The pinned archives."""
+        return self.home / "projects.json"
+
+
+MAIN = Split("main", HERE)
+HELDOUT = Split("heldout", HERE / "heldout")
+SPLITS = {split.name: split for split in (MAIN, HELDOUT)}
 
 
 class Project(NamedTuple):
@@ -64,17 +80,18 @@ def cache() -> Path:
     return Path(os.environ.get("TORCHLINT_ECOSYSTEM") or "~/.cache/torchlint-ecosystem").expanduser()
 
 
-def pinned(names: Iterable[str] = (), *, small: bool = False) -> list[Project]:
+def pinned(names: Iterable[str] = (), *, small: bool = False, split: Split = MAIN) -> list[Project]:
     """The pinned projects in order of name, all or the named ones; `KeyError` for a name that is not pinned."""
-    known = {entry["name"]: Project(**entry) for entry in json.loads(PINS.read_text())} if PINS.exists() else {}
+    entries = json.loads(split.pins.read_text()) if split.pins.exists() else []
+    known = {entry["name"]: Project(**entry) for entry in entries}
     chosen = [known[name] for name in names] or list(known.values())
     return sorted(project for project in chosen if project.small or not small)
 
 
-def write_pins(projects: Iterable[Project]) -> None:
+def write_pins(projects: Iterable[Project], split: Split = MAIN) -> None:
     """Write the pins, one project a line."""
     lines = (json.dumps({k: v for k, v in p._asdict().items() if k != "small" or v}) for p in sorted(projects))
-    PINS.write_text("[\n" + ",\n".join(lines) + "\n]\n")
+    split.pins.write_text("[\n" + ",\n".join(lines) + "\n]\n")
 
 
 def fetch(project: Project) -> None:

@@ -14,6 +14,7 @@ sys.path[:0] = [str(Path(__file__).resolve().parents[1]), str(Path(__file__).res
 
 from ecosystem import checking, fixes, oracle, precision, projects, robust, verdicts  # noqa: E402
 from ecosystem.checking import Found, Run  # noqa: E402
+from ecosystem.projects import Split  # noqa: E402
 from torchlint import packs  # noqa: E402
 from torchlint.rule import Rule  # noqa: E402
 
@@ -23,6 +24,7 @@ CODE_AROUND = 15
 def main() -> int:
     """Run one command; returns the exit code."""
     parser = argparse.ArgumentParser(prog="ecosystem", description="Real projects, and what torchlint finds in them.")
+    parser.add_argument("--split", choices=projects.SPLITS, default="main", help="the part of the set that is meant")
     commands = parser.add_subparsers(dest="command", required=True)
 
     fetch = commands.add_parser("fetch", help="download, verify and unpack the pinned projects")
@@ -56,22 +58,24 @@ def main() -> int:
     oracle.add_arguments(commands)
 
     arguments = parser.parse_args()
+    split = projects.SPLITS[arguments.split]
     match arguments.command:
         case "fetch":
-            return fetch_all(projects.pinned(arguments.names, small=arguments.small))
+            return fetch_all(projects.pinned(arguments.names, small=arguments.small, split=split))
         case "pin":
-            return pin_all(arguments.requirements, wheel=arguments.wheel)
+            return pin_all(arguments.requirements, split, wheel=arguments.wheel)
         case "check":
-            chosen = projects.pinned(arguments.names, small=arguments.small)
-            return check_all(chosen, arguments.rule, accept=arguments.accept, quiet=arguments.quiet)
+            chosen = projects.pinned(arguments.names, small=arguments.small, split=split)
+            return check_all(chosen, arguments.rule, split, accept=arguments.accept, quiet=arguments.quiet)
         case "sample":
-            return sample_of(arguments.rule, arguments.number)
+            return sample_of(arguments.rule, arguments.number, split)
         case "show":
-            return show_all(arguments.ids)
+            return show_all(arguments.ids, split)
         case "judge":
-            return judge_all([" ".join(arguments.words)] if arguments.words else sys.stdin.read().splitlines())
+            lines = [" ".join(arguments.words)] if arguments.words else sys.stdin.read().splitlines()
+            return judge_all(lines, split)
         case "precision":
-            return show_precision()
+            return show_precision(split)
         case "fixes":
             return fixes.run(arguments)
         case "robust":
@@ -97,7 +101,7 @@ def fetch_all(chosen: list[projects.Project]) -> int:
     return 1 if failures else 0
 
 
-def pin_all(requirements: list[str], *, wheel: bool) -> int:
+def pin_all(requirements: list[str], split: Split, *, wheel: bool) -> int:
     """Download, unpack and pin; a source distribution is preferred, for its examples and tests."""
     failed = 0
     for requirement in requirements:
@@ -112,7 +116,7 @@ def pin_all(requirements: list[str], *, wheel: bool) -> int:
             except RuntimeError as error:
                 print(f"{kind}: {error}", flush=True)
                 continue
-            projects.write_pins([p for p in projects.pinned() if p.name != name] + [project])
+            projects.write_pins([*(p for p in projects.pinned(split=split) if p.name != name), project], split)
             print(f"{name} {version}: {kind}, {size / 1e6:.1f} MB", flush=True)
             break
         else:
@@ -120,7 +124,7 @@ def pin_all(requirements: list[str], *, wheel: bool) -> int:
     return 1 if failed else 0
 
 
-def check_all(chosen: list[projects.Project], rules: list[str], *, accept: bool, quiet: bool) -> int:
+def check_all(chosen: list[projects.Project], rules: list[str], split: Split, *, accept: bool, quiet: bool) -> int:
     """Check, report and compare; exit code 1 if the findings differ from the committed ones or something went wrong."""
     absent = [project.name for project in chosen if not project.is_there]
     if absent:
@@ -132,7 +136,7 @@ def check_all(chosen: list[projects.Project], rules: list[str], *, accept: bool,
         done = Run([*done.found, *part.found], done.sizes | part.sizes, [*done.errors, *part.errors])
         ((name, size),) = part.sizes.items()
         if not part.errors:
-            checking.remember(part, codes)
+            checking.remember(part, codes, split)
         if not quiet:
             per_thousand = 1000 * len(part.found) / max(1, size.lines)
             counts = f"{len(part.found):5} findings {size.lines:8} lines {per_thousand:7.2f} per 1,000 lines"
@@ -140,7 +144,7 @@ def check_all(chosen: list[projects.Project], rules: list[str], *, accept: bool,
     print(*done.errors, sep="\n", end="\n" if done.errors else "", file=sys.stderr)
     if not quiet:
         print_rules(done)
-    return compare(done, codes, accept=accept) or (1 if done.errors or absent else 0)
+    return compare(done, codes, split, accept=accept) or (1 if done.errors or absent else 0)
 
 
 def print_rules(run: Run) -> None:
@@ -153,38 +157,38 @@ def print_rules(run: Run) -> None:
         print(f"{code} {name:36} {count:6} in {where:3} projects {1000 * count / max(1, total):8.4f} per 1,000 lines")
 
 
-def compare(run: Run, codes: set[str], *, accept: bool) -> int:
+def compare(run: Run, codes: set[str], split: Split, *, accept: bool) -> int:
     """Print what differs from the committed findings of the same projects and rules, or commit to it."""
 
     def concerned(line: str) -> bool:
         project, code = line.partition("/")[0], line.partition(": ")[2].partition(" ")[0]
         return project in run.sizes and (not codes or code in codes)
 
-    before = checking.accepted()
+    before = checking.accepted(split)
     old, new = {line for line in before if concerned(line)}, {str(found) for found in run.found}
     if accept:
-        checking.accept(run.found, (line for line in before if not concerned(line)))
-        print(f"{checking.ACCEPTED.name}: {len(new - old)} added, {len(old - new)} removed")
+        checking.accept(run.found, (line for line in before if not concerned(line)), split)
+        print(f"{checking.FINDINGS}: {len(new - old)} added, {len(old - new)} removed")
         return 0
     for line in sorted(old ^ new):
         print("+" if line in new else "-", line)
     return 1 if old != new else 0
 
 
-def sample_of(rule: str, number: int) -> int:
+def sample_of(rule: str, number: int, split: Split) -> int:
     """Print the next unjudged findings."""
     code = code_of(rule)
-    found = [f for f in checking.last().found if f.code == code]
-    judged = verdicts.read(rule_of(code).name)
+    found = [f for f in checking.last(split).found if f.code == code]
+    judged = verdicts.read(rule_of(code).name, split)
     waiting = [f for f in precision.drawn(found) if f.place not in judged]
     print_findings(waiting[:number])
     print(f"{len(waiting)} of {len(found)} findings of {code} not judged")
     return 0
 
 
-def show_all(ids: list[str]) -> int:
+def show_all(ids: list[str], split: Split) -> int:
     """Print findings by id."""
-    print_findings(f for f in checking.last().found if f.id in ids)
+    print_findings(f for f in checking.last(split).found if f.id in ids)
     return 0
 
 
@@ -207,9 +211,9 @@ def print_code(path: str, line: int, around: int) -> None:
         print(f"{'>' if number == line else ' '}{number:6} {lines[number - 1]}")
 
 
-def judge_all(lines: list[str]) -> int:
+def judge_all(lines: list[str], split: Split) -> int:
     """Write verdicts given as `ID WORD REASON`."""
-    by_id = {f.id: f for f in checking.last().found}
+    by_id = {f.id: f for f in checking.last(split).found}
     wrong = 0
     for line in filter(str.strip, lines):
         key, _, rest = line.strip().partition(" ")
@@ -220,17 +224,18 @@ def judge_all(lines: list[str]) -> int:
             continue
         found = by_id[key]
         name = rule_of(found.code).name
-        judged = verdicts.read(name)
+        judged = verdicts.read(name, split)
         judged[found.place] = verdicts.Verdict(found.place, word, " ".join(reason.split()))
-        verdicts.write(name, judged.values())
+        verdicts.write(name, judged.values(), split)
     return 1 if wrong else 0
 
 
-def show_precision() -> int:
-    """Print and write precision per rule; exit code 1 if a bar is missed."""
-    run = checking.last()
-    table = precision.records(all_rules(), run)
-    precision.write(table, run)
+def show_precision(split: Split) -> int:
+    """Print precision per rule, and write it for the main part; exit code 1 if a bar is missed."""
+    run = checking.last(split)
+    table = precision.records(all_rules(), run, split)
+    if split is projects.MAIN:
+        precision.write(table, run)
     header = f"{'rule':41} {'category':16} {'findings':>8} {'true':>5} {'false':>5} {'unclear':>7} {'precision':>9}"
     print(f"{header} {'to judge':>8} {'lost':>4}")
     for r in table:

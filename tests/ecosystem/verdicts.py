@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ecosystem.places import Place
+from ecosystem.projects import MAIN, Split
 
-DIRECTORY = Path(__file__).resolve().parent / "verdicts"
 WORDS = ("true", "false", "unclear")
 HEAD = re.compile(r"(true|false|unclear) (\S.*?) in (\S+)(?: #(\d+))?: ?(.*)")
 
@@ -25,14 +25,14 @@ class Verdict(NamedTuple):
         return f"{self.word} {self.place}\n    {self.reason}\n"
 
 
-def file_of(rule: str) -> Path:
+def file_of(rule: str, split: Split = MAIN) -> Path:
     """The verdict file of a rule, by its name."""
-    return DIRECTORY / f"{rule}.txt"
+    return split.home / "verdicts" / f"{rule}.txt"
 
 
-def read(rule: str) -> dict[Place, Verdict]:
+def read(rule: str, split: Split = MAIN) -> dict[Place, Verdict]:
     """The verdicts of a rule; `ValueError` names the line that cannot be read or says something twice."""
-    path = file_of(rule)
+    path = file_of(rule, split)
     return parse(path.read_text(encoding="utf-8"), path.name) if path.exists() else {}
 
 
@@ -62,9 +62,10 @@ def parse(text: str, source: str) -> dict[Place, Verdict]:
     return found
 
 
-def write(rule: str, verdicts: Iterable[Verdict]) -> None:
+def write(rule: str, verdicts: Iterable[Verdict], split: Split = MAIN) -> None:
     """Write a rule's verdicts sorted by place, keeping the comment at the top of the file."""
-    path = file_of(rule)
+    path = file_of(rule, split)
+    path.parent.mkdir(exist_ok=True)
     before = path.read_text(encoding="utf-8").splitlines(keepends=True) if path.exists() else []
     comment = "".join(line for line in before if line.startswith("#"))
     path.write_text(comment + "".join(str(v) for v in sorted(verdicts, key=lambda v: v.place)), encoding="utf-8")
