@@ -84,13 +84,14 @@ def test_mistakes_about_rules(cli: Cli, text: str, said: str) -> None:
 
 
 def test_every_key_is_a_field_with_an_example_that_is_accepted(tmp_path: Path) -> None:
-    assert {key.field for key in KEYS} == set(Settings._fields) - {"root", "file"}
+    assert {key.field for key in KEYS} == set(Settings._fields) - {"root", "file", "origins"}
     for key in KEYS:
         text = key.example if key.example.startswith("[") else f"[tool.torchlint]\n{key.example}"
         path = tmp_path / "pyproject.toml"
         path.write_text(text + "\n")
+        (tmp_path.parent / "torchlint.toml").write_text("")
         assert getattr(from_file(str(path)), key.field) != getattr(Settings(""), key.field), key.name
-        assert key.doc.endswith(".") and key.type and key.default
+        assert key.doc.endswith(".") and key.kind.words and key.default
 
 
 def test_values_arrive(tmp_path: Path) -> None:
@@ -125,7 +126,8 @@ def test_assignments_of_the_command_line(assignment: str, field: str, value: obj
 
 def test_reading_a_table_keeps_what_it_does_not_name() -> None:
     settings = Settings("/", ignore=("TL9",))
-    assert read({"select": ["TL1"]}, settings, str) == settings._replace(select=("TL1",))
+    changed = read({"select": ["TL1"]}, settings, str, "somewhere")
+    assert changed == settings._replace(select=("TL1",), origins={"select": ("somewhere",)})
 
 
 @pytest.mark.parametrize(

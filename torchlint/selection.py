@@ -154,9 +154,9 @@ def _options(known: Mapping[str, Rule], settings: Settings) -> dict[str, dict[st
         rule = known.get(word)
         if rule is None:
             names = {rule.name for rule in known.values()}
-            raise SettingsError(settings.where("rules"), f"`rules.{word}` is no rule{nearest(word, names)}")
+            raise SettingsError(settings.where("rules", word), f"`rules.{word}` is no rule{nearest(word, names)}")
         for option, value in values.items():
-            where = settings.where(option)
+            where = settings.where("rules", option)
             if option not in rule.options:
                 allowed = nearest(option, rule.options) if rule.options else "; it has none"
                 raise SettingsError(where, f"`{rule.name}` has no option `{option}`{allowed}")

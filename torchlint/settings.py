@@ -1,7 +1,8 @@
 """What a user may configure: one table of keys, and the settings read from the nearest configuration file.
 
 Files are `.torchlint.toml`, `torchlint.toml` and `pyproject.toml` (table `[tool.torchlint]`), searched in this order in
-the directory of the checked path and then upwards; the first one found is the only one read.
+the directory of the checked path and then upwards; the first one found is read, and the file that it extends. From the
+bottom to the top the layers are: defaults, the extended file, the profile, the file, the command line.
 """
 
 from __future__ import annotations
@@ -9,11 +10,12 @@ from __future__ import annotations
 import os
 import re
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from torchlint.findings import Severity
 
+COMMAND_LINE = "the command line"
 FILES = (".torchlint.toml", "torchlint.toml", "pyproject.toml")
 CATEGORIES_ON = ("correctness", "suspicious", "performance")
 EXCLUDED = (
@@ -51,10 +53,15 @@ class Settings(NamedTuple):
 
     `root` is the directory that relative patterns start from; `file` is the configuration file, if there is one.
     `torch_version` is `None` where nobody has set it. Selectors are checked against the rules by `torchlint.selection`.
+    `origins` has the files that the layers of each key come from, or words (`COMMAND_LINE`, a profile), the uppermost
+    last; a default has none.
     """
 
     root: str
     file: str | None = None
+    extend: str | None = None
+    required_version: str | None = None
+    profile: str = "default"
     select: tuple[str, ...] = CATEGORIES_ON
     extend_select: tuple[str, ...] = ()
     ignore: tuple[str, ...] = ()
@@ -68,31 +75,76 @@ class Settings(NamedTuple):
     packs: tuple[str, ...] = ()
     rules: Mapping[str, Mapping[str, Any]] = {}
     fail_on: str = "warning"
+    baseline: str | None = None
+    noqa: bool = False
+    origins: Mapping[str, tuple[str, ...]] = {}
 
-    def where(self, key: str) -> str:
-        """`file:line` of a key, for messages about its value; the command line if no file has it."""
-        if self.file is None:
-            return ""
-        return f"{_shown(self.file)}:{_line(_text(self.file), key)}"
+    def where(self, key: str, inner: str | None = None) -> str:
+        """Where a key stands, for messages about its value: `file:line`, or words; empty for a default.
+
+        `inner` is a name inside the key's table.
+        """
+        places = [self._place(origin, key, inner) for origin in reversed(self.origins.get(key, ()))]
+        named = [place for place in places if not place.endswith(":?")]
+        return (named or [place.replace(":?", ":1") for place in places] or [""])[0]
+
+    def origin(self, key: str) -> str:
+        """Where all layers of a key's value come from; empty for a default."""
+        return ", ".join(self._place(origin, key, None) for origin in self.origins.get(key, ()))
+
+    @staticmethod
+    def _place(origin: str, key: str, inner: str | None) -> str:
+        if not os.path.isabs(origin):
+            return origin
+        return f"{_shown(origin)}:{_line(_text(origin), inner or key) or '?'}"
+
+
+class Kind(NamedTuple):
+    """What values a key takes: in words, as a JSON schema, and how a TOML value becomes that of `Settings`.
+
+    `read` raises `ValueError` with what is allowed. What depends on the rules is left to `torchlint.cli.schema`, which
+    defines `selector` and `rules`.
+    """
+
+    words: str
+    schema: Mapping[str, Any]
+    read: Callable[[Any], Any]
 
 
 class Key(NamedTuple):
-    """One configuration key: its type in words, its default as TOML, what it does, an example, and how it is read.
+    """One configuration key: what values it takes, its default (TOML, or words), what it does, and an example.
 
-    `read` turns a TOML value into the value in `Settings`, or raises `ValueError` with what is allowed.
+    A key of an extending file replaces that of the extended one; lists whose name begins with `extend-` are added up,
+    and tables are merged.
     """
 
     name: str
-    type: str
+    kind: Kind
     default: str
     doc: str
     example: str
-    read: Callable[[Any], Any]
 
     @property
     def field(self) -> str:
         """The name of the field of `Settings`."""
         return self.name.replace("-", "_")
+
+    @property
+    def is_added(self) -> bool:
+        """Whether a layer adds to the layers below instead of replacing them."""
+        return self.name.startswith("extend-") or self.default == "{}"
+
+    def onto(self, below: Any, value: Any) -> Any:
+        """The value of this key in a layer, together with that of the layers below."""
+        if not self.is_added:
+            return value
+        return {**below, **value} if isinstance(value, dict) else (*below, *value)
+
+
+def _text_value(value: Any) -> str:
+    if not isinstance(value, str) or not value.strip():
+        raise ValueError("a string")
+    return value
 
 
 def _words(value: Any) -> tuple[str, ...]:
@@ -144,6 +196,49 @@ def version(value: Any) -> tuple[int, int]:
     return int(found.group(1)), int(found.group(2))
 
 
+_BOUND = re.compile(r"\s*(>=|<=|==|!=|~=|>|<|)\s*(\d+(?:\.\d+)*)\s*")
+
+
+def _requirement(value: Any) -> str:
+    if not isinstance(value, str) or not all(_BOUND.fullmatch(part) for part in value.split(",")):
+        raise ValueError('a version, or bounds of it such as ">=0.2,<1"')
+    return value
+
+
+def allows(requirement: str, running: str) -> bool:
+    """Whether a value of `required-version` allows a version of torchlint; a bare version allows itself only."""
+    have = _release(running)
+    for part in requirement.split(","):
+        found = _BOUND.fullmatch(part)
+        if found is None:
+            return False
+        sign, want = found.group(1), _release(found.group(2))
+        answers = {
+            ">=": have >= want,
+            "<=": have <= want,
+            ">": have > want,
+            "<": have < want,
+            "!=": have != want,
+            "~=": have >= want and have[: found.group(2).count(".")] == want[: found.group(2).count(".")],
+        }
+        if not answers.get(sign, have == want):
+            return False
+    return True
+
+
+def _release(version: str) -> tuple[int, ...]:
+    numbers = re.match(r"\d+(?:\.\d+)*", version)
+    parts = [int(part) for part in numbers.group().split(".")] if numbers else []
+    return (*parts, 0, 0, 0)[:4]
+
+
+def _profile(value: Any) -> str:
+    if value not in PROFILES:
+        known = ", ".join(f"`{name}`" for name in PROFILES)
+        raise ValueError(f"one of {known}{nearest(value, PROFILES) if isinstance(value, str) else ''}")
+    return str(value)
+
+
 def _levels(value: Any) -> str:
     if value not in ("error", "warning", "info", "never"):
         raise ValueError("`error`, `warning`, `info` or `never`")
@@ -156,111 +251,176 @@ def _options(value: Any) -> dict[str, dict[str, Any]]:
     return value
 
 
+PROFILES: dict[str, dict[str, Any]] = {
+    "default": {"select": list(CATEGORIES_ON)},
+    "deterministic": {"select": [*CATEGORIES_ON, "reproducibility"], "severity": {"reproducibility": "error"}},
+    "performance": {"select": list(CATEGORIES_ON), "severity": {"performance": "error"}},
+    "strict": {"select": ["ALL"], "fail-on": "info"},
+}
+"""Named layers of settings: what they set, as a configuration file would."""
+
+_STRING = {"type": "string"}
+_STRINGS = {"type": "array", "items": _STRING}
+_SELECTOR = {"$ref": "#/definitions/selector"}
+_SELECTORS = {"type": "array", "items": _SELECTOR}
+_LOUDNESS = {"enum": [severity.value for severity in Severity]}
+
+BOOLEAN = Kind("true or false", {"type": "boolean"}, _yes_or_no)
+PATH = Kind("path", _STRING, _text_value)
+PACKS = Kind("list of paths and names", _STRINGS, _words)
+GLOBS = Kind("list of glob patterns", _STRINGS, _patterns)
+SELECTORS = Kind("list of selectors", _SELECTORS, _words)
+IGNORES = Kind(
+    "table from glob patterns to lists of selectors",
+    {"type": "object", "additionalProperties": _SELECTORS},
+    _ignores,
+)
+SEVERITIES = Kind(
+    "table from selectors to `error`, `warning` or `info`",
+    {"type": "object", "propertyNames": _SELECTOR, "additionalProperties": _LOUDNESS},
+    _severities,
+)
+VERSION = Kind("string", {"type": "string", "pattern": r"^\d+\.\d+([.+].*)?$"}, version)
+REQUIREMENT = Kind("string", {"type": "string", "pattern": r"^[0-9.,<>=!~ ]+$"}, _requirement)
+PROFILE = Kind(", ".join(f"`{name}`" for name in PROFILES), {"enum": list(PROFILES)}, _profile)
+LEVEL = Kind(
+    "`error`, `warning`, `info` or `never`", {"enum": [*(severity.value for severity in Severity), "never"]}, _levels
+)
+OPTIONS = Kind("table of tables", {"$ref": "#/definitions/rules"}, _options)
+
 KEYS = (
     Key(
+        "extend",
+        PATH,
+        "nothing",
+        "A configuration file to build on. Its patterns count from the directory of the file that extends it, its "
+        "paths from its own. Keys of this file replace those of the extended one; `extend-...` lists are added up, and "
+        "tables are merged.",
+        'extend = "../torchlint.toml"',
+    ),
+    Key(
+        "required-version",
+        REQUIREMENT,
+        "any",
+        "The versions of torchlint that this configuration is written for; any other refuses to run.",
+        'required-version = ">=0.1,<1"',
+    ),
+    Key(
+        "profile",
+        PROFILE,
+        '"default"',
+        "A named set of settings that this file builds on. `deterministic` adds the category `reproducibility` and "
+        "makes its findings errors; `performance` makes what costs time or memory an error; `strict` selects every "
+        "proven rule and lets notes fail the run too.",
+        'profile = "deterministic"',
+    ),
+    Key(
         "select",
-        "list of selectors",
+        SELECTORS,
         '["correctness", "suspicious", "performance"]',
         "The rules that are on. A selector is a code (`TL101`), a prefix (`TL1`), a name, a category or `ALL`.",
         'select = ["correctness", "TL7"]',
-        _words,
     ),
     Key(
         "extend-select",
-        "list of selectors",
+        SELECTORS,
         "[]",
         "Rules that are on besides those of `select`.",
         'extend-select = ["reproducibility"]',
-        _words,
     ),
     Key(
         "ignore",
-        "list of selectors",
+        SELECTORS,
         "[]",
         "Rules that are off. Where `select` and `ignore` both name a rule, the more specific selector wins.",
         'ignore = ["host-sync-in-step"]',
-        _words,
     ),
     Key(
         "per-file-ignores",
-        "table from glob patterns to lists of selectors",
+        IGNORES,
         "{}",
         "Rules that are off in the files that match. Patterns are relative to the configuration file.",
         'per-file-ignores = { "tests/**" = ["performance"] }',
-        _ignores,
     ),
     Key(
         "severity",
-        "table from selectors to `error`, `warning` or `info`",
+        SEVERITIES,
         "{}",
         "How loudly findings are shown, where it differs from the rule's category.",
         'severity = { missing-warmup = "info" }',
-        _severities,
     ),
     Key(
         "preview",
-        "true or false",
+        BOOLEAN,
         "false",
         "Whether prefixes, categories and `ALL` also select rules that are still unproven.",
         "preview = true",
-        _yes_or_no,
     ),
     Key(
         "torch-version",
-        "string",
+        VERSION,
         "the lower bound in the project's dependencies, else its lock file, else the installed torch",
         "The oldest torch that the project runs on. Rules about removed or changed interfaces depend on it.",
         'torch-version = "2.4"',
-        version,
     ),
     Key(
         "exclude",
-        "list of glob patterns",
+        GLOBS,
         "[" + ", ".join(f'"{pattern}"' for pattern in EXCLUDED) + "]",
         "Files and directories that are skipped when directories are searched. Setting it replaces the default.",
         'exclude = ["third_party", "**/generated_*.py"]',
-        _patterns,
     ),
     Key(
         "extend-exclude",
-        "list of glob patterns",
+        GLOBS,
         "[]",
         "Files and directories that are skipped besides those of `exclude`.",
         'extend-exclude = ["notebooks/old"]',
-        _patterns,
     ),
     Key(
         "respect-gitignore",
-        "true or false",
+        BOOLEAN,
         "true",
         "Whether files that git ignores are skipped when directories are searched.",
         "respect-gitignore = false",
-        _yes_or_no,
     ),
     Key(
         "packs",
-        "list of paths and names",
+        PACKS,
         "[]",
         "Rules of your own: directories, relative to the configuration file, or names of installed packs. Their "
         "code is run by torchlint.",
         'packs = ["tools/lint"]',
-        _words,
     ),
     Key(
         "rules",
-        "table of tables",
+        OPTIONS,
         "{}",
         "Options of single rules, under the rule's name; `torchlint explain RULE` lists them.",
         "[tool.torchlint.rules.host-sync-in-step]\nevery = 100",
-        _options,
     ),
     Key(
         "fail-on",
-        "`error`, `warning`, `info` or `never`",
+        LEVEL,
         '"warning"',
         "The least severity of a finding that makes `torchlint check` exit with 1.",
         'fail-on = "error"',
-        _levels,
+    ),
+    Key(
+        "baseline",
+        PATH,
+        "`.torchlint-baseline.json`, where there is one beside the configuration or at the top of the repository",
+        "The file with the findings that were there before, which are not reported again. `torchlint baseline` "
+        "writes it.",
+        'baseline = "ci/torchlint-baseline.json"',
+    ),
+    Key(
+        "noqa",
+        BOOLEAN,
+        "false",
+        "Whether `# noqa: TL101` suppresses findings too. Ruff deletes codes that it does not know unless its own "
+        '`lint.external = ["TL"]` names them; `# torchlint: ignore[TL101]` needs nothing of the kind.',
+        "noqa = true",
     ),
 )
 
@@ -303,29 +463,69 @@ def _config_in(directory: str) -> str | None:
     return None
 
 
-def from_file(path: str) -> Settings:
-    """The settings of one configuration file.
+def from_file(path: str, extending: Sequence[str] = ()) -> Settings:
+    """The settings of one configuration file and of those that it extends; `extending` are the files that lead to it.
 
     Raises:
         SettingsError: as `load`.
     """
-    text = _text(path, strict=True)
+    path = os.path.abspath(path)
+    table = table_of(path)
+    settings = Settings(root=os.path.dirname(path), file=path)
+
+    def where(key: str) -> str:
+        return f"{_shown(path)}:{_line(_text(path), key) or 1}"
+
+    _require_version(table, where)
+    base = table.get("extend")
+    if isinstance(base, str):
+        inner = _beside(path, base)
+        if inner in (*extending, path):
+            raise SettingsError(where("extend"), f"`extend` comes back to `{_shown(inner)}`")
+        if not os.path.isfile(inner):
+            raise SettingsError(where("extend"), f"`extend` names `{base}`, which is no file")
+        settings = from_file(inner, (*extending, path))._replace(root=settings.root, file=path)
+    return read(table, settings, where, path)
+
+
+def table_of(path: str) -> dict[str, Any]:
+    """The keys of a configuration file, as they stand there.
+
+    Raises:
+        SettingsError: for a file that cannot be read or is not TOML.
+    """
     try:
-        table = _toml(text)
+        table = _toml(_text(path, strict=True))
     except ValueError as error:
         raise SettingsError(_shown(path), f"not valid TOML: {error}") from None
-    if os.path.basename(path) == "pyproject.toml":
-        table = table.get("tool", {}).get("torchlint", {})
-    root = os.path.dirname(os.path.abspath(path))
-    settings = Settings(root=root, file=path)
-    settings = read(table, settings, lambda key: f"{_shown(path)}:{_line(text, key)}")
-    return settings._replace(packs=tuple(_pack(root, pack) for pack in settings.packs))
+    if os.path.basename(path) != "pyproject.toml":
+        return table
+    tools = table.get("tool", {})
+    own = tools.get("torchlint", {}) if isinstance(tools, dict) else {}
+    if not isinstance(own, dict):
+        raise SettingsError(_shown(path), "`tool.torchlint` must be a table")
+    return own
 
 
-def _pack(root: str, pack: str) -> str:
-    """The path of a pack; a bare word that is no directory is the name of an installed one."""
-    path = os.path.join(root, pack)
+def _beside(file: str, path: str) -> str:
+    """A path that stands in a file, as an absolute one."""
+    return os.path.normpath(os.path.join(os.path.dirname(file), os.path.expanduser(path)))
+
+
+def _pack(file: str, pack: str) -> str:
+    """The path of a pack that a file names; a bare word that is no directory is the name of an installed one."""
+    path = _beside(file, pack)
     return pack if "/" not in pack and os.sep not in pack and not os.path.isdir(path) else path
+
+
+def _require_version(table: Mapping[str, Any], where: Callable[[str], str]) -> None:
+    """Before anything else: another version knows other keys."""
+    from torchlint import __version__
+
+    wanted = table.get("required-version")
+    if isinstance(wanted, str) and all(map(_BOUND.fullmatch, wanted.split(","))) and not allows(wanted, __version__):
+        message = f"torchlint {__version__} is running, but `required-version` is `{wanted}`"
+        raise SettingsError(where("required-version"), message)
 
 
 def override(settings: Settings, assignments: Iterable[str]) -> Settings:
@@ -336,14 +536,16 @@ def override(settings: Settings, assignments: Iterable[str]) -> Settings:
     """
     for assignment in assignments:
         key, _, value = assignment.partition("=")
-        quoted = f"{key}={_quoted(value.strip())}"
+        if key.strip() == "extend":
+            raise SettingsError("--config", "`extend` has its place in a file; `--config PATH` reads one")
+        text = f"{key}={quoted(value.strip())}"
         try:
-            settings = read(_assigned(assignment, quoted), settings, lambda _: "--config")
+            settings = read(_assigned(assignment, text), settings, lambda _: "--config")
         except SettingsError:
             try:
-                settings = read(_assigned(quoted, quoted), settings, lambda _: "--config")
+                settings = read(_assigned(text, text), settings, lambda _: "--config")
             except SettingsError:
-                settings = read(_assigned(assignment, quoted), settings, lambda _: "--config")
+                settings = read(_assigned(assignment, text), settings, lambda _: "--config")
     return settings
 
 
@@ -358,23 +560,44 @@ def _assigned(assignment: str, otherwise: str) -> dict[str, Any]:
             raise SettingsError("--config", f"`{assignment}` is not KEY=VALUE: {error}") from None
 
 
-def read(table: Mapping[str, Any], settings: Settings, where: Callable[[str], str]) -> Settings:
-    """`settings` with the values of a TOML table; `where` tells the place of a key for messages.
+def read(
+    table: Mapping[str, Any], settings: Settings, where: Callable[[str], str], origin: str = COMMAND_LINE
+) -> Settings:
+    """`settings` with the values of a TOML table laid over them; the layer's profile comes first.
+
+    `where` tells the place of a key for messages, `origin` is what `Settings.origins` keeps: the absolute path of a
+    file, which relative paths of the table start from, or words.
 
     Raises:
         SettingsError: for an unknown key or a value of the wrong type.
     """
     keys = {key.name: key for key in KEYS}
+    if table.get("profile") in PROFILES:
+        profile = PROFILES[table["profile"]]
+        settings = _laid_over(profile, settings, keys, where, f"profile `{table['profile']}`")
+    return _laid_over(table, settings, keys, where, origin)
+
+
+def _laid_over(
+    table: Mapping[str, Any], settings: Settings, keys: Mapping[str, Key], where: Callable[[str], str], origin: str
+) -> Settings:
     changed: dict[str, Any] = {}
+    origins = dict(settings.origins)
     for name, value in table.items():
         key = keys.get(name)
         if key is None:
             raise SettingsError(where(name), f"unknown key `{name}`{nearest(name, keys)}")
         try:
-            changed[key.field] = key.read(value)
+            known = key.kind.read(value)
         except ValueError as error:
-            raise SettingsError(where(name), f"`{name}` is {_quoted(value)}, but must be {error}") from None
-    return settings._replace(**changed)
+            raise SettingsError(where(name), f"`{name}` is {quoted(value)}, but must be {error}") from None
+        if os.path.isabs(origin) and key.kind is PACKS:
+            known = tuple(_pack(origin, pack) for pack in known)
+        elif os.path.isabs(origin) and key.kind is PATH:
+            known = _beside(origin, known)
+        changed[key.field] = key.onto(getattr(settings, key.field), known)
+        origins[name] = (*origins.get(name, ()), origin) if key.is_added else (origin,)
+    return settings._replace(**changed, origins=origins)
 
 
 def nearest(word: str, known: Iterable[str]) -> str:
@@ -472,18 +695,30 @@ def _shown(path: str) -> str:
 
 
 def _line(text: str, key: str) -> int:
-    """The line of a key, as well as it can be told without a parser that keeps positions; 1 if it is not found."""
+    """The line of a key, as well as it can be told without a parser that keeps positions; 0 if it is not found."""
     start = text.find("[tool.torchlint")
     name = re.escape(key)
     found = re.compile(rf"""^\s*(?:\[tool\.torchlint\.|tool\.torchlint\.|\[)?["']?{name}["']?\s*[=.\]]""", re.M).search(
         text, max(start, 0)
     )
-    return text.count("\n", 0, found.end()) + 1 if found else 1
+    return text.count("\n", 0, found.end()) + 1 if found else 0
 
 
-def _quoted(value: Any) -> str:
+def quoted(value: Any) -> str:
+    """A value as it would stand in a TOML file."""
     if isinstance(value, bool):
         return "true" if value else "false"
+    if isinstance(value, Severity):
+        return quoted(value.value)
     if isinstance(value, str):
         return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
+    if isinstance(value, (list, tuple)):
+        return "[" + ", ".join(map(quoted, value)) + "]"
+    if isinstance(value, Mapping):
+        inner = ", ".join(f"{_bare(name)} = {quoted(item)}" for name, item in value.items())
+        return f"{{ {inner} }}" if inner else "{}"
     return repr(value)
+
+
+def _bare(name: str) -> str:
+    return name if re.fullmatch(r"[\w-]+", name, re.ASCII) else quoted(name)

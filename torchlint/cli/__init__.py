@@ -170,8 +170,7 @@ def _parser() -> argparse.ArgumentParser:
     rules = commands.add_parser("rules", aliases=["linter"], help="list the rules")
     rules.add_argument("--json", action="store_true", help="as a JSON array")
     _configuration(rules)
-    config = commands.add_parser("config", help="list the configuration keys, or explain one")
-    config.add_argument("key", nargs="?", help="a key such as `select`")
+    _config(commands.add_parser("config", help="explain the configuration keys, or check configuration files"))
     _new_rule(commands.add_parser("new-rule", help="start a rule of your own"))
     _test_pack(commands.add_parser("test-pack", help="try the rules of a pack on their own examples"))
     commands.add_parser("server", aliases=["lsp"], help="serve an editor on standard input and output")
@@ -186,6 +185,15 @@ def _configuration(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--config", action="append", default=[], metavar="PATH|KEY=VALUE", help="read this file, or set one key"
     )
+
+
+def _config(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "words", nargs="*", metavar="KEY", help="a key such as `select`; with --check files, directories"
+    )
+    parser.add_argument("--check", action="store_true", help="look for mistakes in configuration files")
+    parser.add_argument("--schema", action="store_true", help="print the JSON schema, for completion in editors")
+    _configuration(parser)
 
 
 def _explain(parser: argparse.ArgumentParser) -> None:
@@ -239,6 +247,7 @@ def _check(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument("--statistics", action="store_true", help="counts for each rule instead of findings")
     group.add_argument("--show-files", action="store_true", help="list the files that would be checked")
+    group.add_argument("--show-settings", action="store_true", help="print the settings and where they come from")
     group.add_argument("-q", "--quiet", action="store_true", help="findings only")
     group.add_argument("--color", choices=("auto", "always", "never"), default="auto", help="colours (default: auto)")
     group = parser.add_argument_group("exit code")

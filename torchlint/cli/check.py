@@ -28,6 +28,10 @@ def check(options: argparse.Namespace) -> int:
     if _STDIN in paths:
         return _check_stdin(options, outputs, started)
     workspace = Workspace(overrides_of(options), paths)
+    if options.show_settings:
+        from torchlint.cli.show_settings import show_settings
+
+        return show_settings(workspace, paths)
     files = list(_listed(workspace, paths))
     if options.show_files:
         for file in files:

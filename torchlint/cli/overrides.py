@@ -49,6 +49,8 @@ def _assignments(options: argparse.Namespace) -> Iterable[str]:
         if patterns is not None:
             words = ", ".join('"' + word.replace("\\", "\\\\").replace('"', '\\"') + '"' for word in patterns)
             yield f"{key.replace('_', '-')}=[{words}]"
+    if getattr(options, "fail_on", None) is not None:
+        yield f"fail-on={options.fail_on}"
     if getattr(options, "no_respect_gitignore", False):
         yield "respect-gitignore=false"
 
