@@ -95,6 +95,9 @@ from torchlint.model.values import Key, is_module, sequential_layers, union, unw
 from torchlint.rule import Findings, Rule, rule
 from torchlint.torch_api import roles
 
+VERSION = "1.0"
+"""Of the words in `__all__`: a word that goes or changes its meaning raises the first number, a new one the second."""
+
 __all__ = [
     "CONSTANT_FACTORIES",
     "FROM_HOST",
