@@ -165,7 +165,7 @@ def configuration() -> str:
         "",
     ]
     for key in settings.KEYS:
-        out += [f"## {key.name}", "", _plain(key.doc), "", f"*Type*: {key.type}. *Default*: `{key.default}`.", ""]
+        out += [f"## {key.name}", "", _plain(key.doc), "", f"*Type*: {key.kind.words}. *Default*: `{key.default}`.", ""]
         out += [f"```toml\n{key.example}\n```", ""]
     return "\n".join(out) + "\n"
 
