@@ -38,6 +38,35 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     return files
 
 
+def on_config(config: MkDocsConfig) -> MkDocsConfig:
+    """The order of the pages: rules by subject, in the order of their codes."""
+    by_subject: list[Any] = ["rules/index.md"]
+    rules = packs.load()
+    for subject, prefix in packs.SUBJECTS.items():
+        names = [f"rules/{rule.name}.md" for rule in rules if rule.code.startswith(prefix)]
+        by_subject.append({subject.capitalize(): names})
+    folders = {name: _written(name) for name in ("ci", "editors")}
+    config.nav = [
+        "index.md",
+        {"Rules": by_subject},
+        "configuration.md",
+        "cli.md",
+        *(name for name in _written("") if name not in ("migrate.md", "custom-rules.md")),
+        *({"In CI" if name == "ci" else "Editors": pages} for name, pages in folders.items() if pages),
+        "custom-rules.md",
+        "api.md",
+        "migrate.md",
+    ]
+    return config
+
+
+def _written(folder: str) -> list[str]:
+    """The written pages of a folder, its index first."""
+    path = os.path.join(ROOT, "docs", folder)
+    names = [name for name in (os.listdir(path) if os.path.isdir(path) else []) if name.endswith(".md")]
+    return [os.path.join(folder, name) for name in sorted(names, key=lambda name: (name != "index.md", name))]
+
+
 def pages() -> Iterator[tuple[str, str]]:
     """Paths in the site and their Markdown."""
     rules = packs.load()
@@ -109,15 +138,9 @@ def rule_page(rule: Rule, share: str, proof: Any) -> str:
     ]
     if share:
         facts.append(f"precision {share} judged findings")
-    out = [f"# {rule.name}", "", f"**{doc.title}**", "", " · ".join(facts), "", doc.body]
-    fixed = doc.of("fixed")
-    for number, bad in enumerate(doc.of("bad")):
-        out += ["", "## Reported" if not number else "", "", *_blocks(bad)]
-        if number < len(fixed):
-            out += ["", "What the fix makes of it:", "", *_blocks(fixed[number])]
-    out += ["", "## Not reported"]
-    for good in doc.of("good"):
-        out += ["", *_blocks(good)]
+    out = [f"# {rule.name}", "", f"**{doc.title}**", "", " · ".join(facts)]
+    for part in doc.story:
+        out += ["", part] if isinstance(part, str) else ["", *_blocks(part)]
     for heading, text in doc.sections.items():
         out += ["", f"## {heading}", "", text]
     if proof is not None:
@@ -146,7 +169,8 @@ def command_line() -> str:
                 continue
             if group.title not in ("positional arguments", "options", "optional arguments"):
                 out += [f"**{str(group.title)[:1].upper()}{str(group.title)[1:]}**", ""]
-            out += ["| | |", "|---|---|"]
+            head = "option" if actions[0].option_strings else "argument"
+            out += [f"| {head} | what |", "|---|---|"]
             out += [f"| {_option(action)} | {_plain(action.help or '')} |" for action in actions]
             out.append("")
     out += ["## Exit codes", "", "| code | meaning |", "|---|---|"]
@@ -227,11 +251,14 @@ def _evidence(rule: Rule, proof: Any) -> list[str]:
     return [*out, "", f"{claim[:1].upper()}{claim[1:]} (torch {proof.torch_version}, CPU)."]
 
 
+_LABELS = {"bad": "Reported", "fixed": "What the fix makes of it", "good": "Not reported"}
+
+
 def _blocks(example: Example) -> list[str]:
     out = []
     for name, text in example.files:
-        title = f' title="{name}"' if len(example.files) > 1 else ""
-        out += [f"```python{title}\n{text}```", ""]
+        file = f": {name}" if len(example.files) > 1 else ""
+        out += [f'```python title="{_LABELS[example.word]}{file}"\n{text}```', ""]
     return out[:-1]
 
 

@@ -58,13 +58,16 @@ def test_all_parts() -> None:
         Example("good", (SourceFile("a.py", "import b\n"), SourceFile("b.py", "\ny = 2\n"))),
         Example("good", (SourceFile("a.py", "z = 3\n"),)),
     ]
+    bad, fixed, *good = doc.examples
+    first, between, shown = "First paragraph,\ntwo lines.", "Between the examples.", "```text\nnot an example\n```"
+    assert doc.story == (first, bad, fixed, between, *good, shown)
     assert doc.of("bad")[0].plain.text == "optimizer.step()\nx = 1  # kept\n"
     assert doc.of("bad")[0].marks == {("example.py", 1, "TL101"), ("example.py", 2, "TL101")}
     assert "```python\noptimizer.step()\nx = 1  # kept\n```" in doc.markdown
 
 
 def test_an_empty_docstring_is_an_empty_page() -> None:
-    assert parse("") == ("", "", (), {})
+    assert parse("") == ("", "", (), {}, ())
 
 
 def test_marks_may_follow_one_another() -> None:

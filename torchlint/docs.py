@@ -51,12 +51,16 @@ class Mark(NamedTuple):
 
 
 class Doc(NamedTuple):
-    """A parsed docstring: one sentence, prose in Markdown, examples, and the sections by heading in their order."""
+    """A parsed docstring: one sentence, prose in Markdown, examples, and the sections by heading in their order.
+
+    `story` is the prose in front of the sections and the examples, in the order in which they are written.
+    """
 
     title: str
     body: str
     examples: tuple[Example, ...]
     sections: dict[str, str]
+    story: tuple[str | Example, ...]
 
     def of(self, word: str) -> list[Example]:
         """The examples of one word, in order; the first `fixed` one belongs to the first `bad` one, and so on."""
@@ -85,6 +89,7 @@ def parse(docstring: str) -> Doc:
     title = lines[0].strip() if lines else ""
     prose: dict[str, list[str]] = {"": []}
     examples: list[Example] = []
+    told: list[list[str] | int] = [[]]  # paragraphs, and numbers of examples
     heading, open_project = "", False
     rest = iter(lines[1:])
     for line in rest:
@@ -94,19 +99,24 @@ def parse(docstring: str) -> Doc:
             if open_project and _continues(examples[-1], example, fence):
                 examples[-1] = examples[-1]._replace(files=examples[-1].files + example.files)
             else:
+                told += [len(examples), []]
                 examples.append(example)
             open_project = "file=" in fence[3]
             continue
         if fence:
-            prose[heading] += [line, *_block(rest, fence[1]).splitlines(), fence[1]]
+            written = [line, *_block(rest, fence[1]).splitlines(), fence[1]]
         elif line.startswith("## "):
-            heading = line[3:].strip()
+            heading, written = line[3:].strip(), []
             prose.setdefault(heading, [])
         else:
-            prose[heading].append(line)
+            written = [line]
+        prose[heading] += written
+        if not heading and isinstance(told[-1], list):
+            told[-1] += written
         open_project = open_project and not line.strip()
     texts = {key: _tidy(value) for key, value in prose.items()}
-    return Doc(title, texts.pop(""), tuple(examples), texts)
+    story = [examples[part] if isinstance(part, int) else _tidy(part) for part in told]
+    return Doc(title, texts.pop(""), tuple(examples), texts, tuple(part for part in story if part))
 
 
 def doc_of(rule: Rule) -> Doc:

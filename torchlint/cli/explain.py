@@ -13,13 +13,14 @@ from torchlint.cli.overrides import overrides_of
 from torchlint.cli.rules import measured, read_precision, record
 from torchlint.cli.terminal import style_of
 from torchlint.discovery import File
-from torchlint.docs import Doc, Example, doc_of
+from torchlint.docs import Example, doc_of
 from torchlint.findings import Finding
 from torchlint.report import Results, Style, renderer
 from torchlint.rule import Rule
 from torchlint.settings import SettingsError, nearest
 from torchlint.workspace import Workspace
 
+_LABELS = {"bad": "Reported:", "fixed": "Fixed:", "good": "Not reported:"}
 _PLACE = re.compile(r"(.+?):(\d+)(?::\d+)?")
 
 
@@ -90,24 +91,13 @@ def page(rule: Rule, style: Style, precision: str = "") -> str:
     """The manual of a rule for a terminal."""
     doc = doc_of(rule)
     out = [f"{style.severity(rule.code, rule.severity)} {style.bold(rule.name)}", "", style.bold(doc.title), ""]
-    if doc.body:
-        out += [doc.body, ""]
-    for bad, fixed in _pairs(doc):
-        out += _code("Reported:", bad, style)
-        if fixed is not None:
-            out += _code("Fixed:", fixed, style)
-    for good in doc.of("good"):
-        out += _code("Not reported:", good, style)
+    for part in doc.story:
+        out += [part, ""] if isinstance(part, str) else _code(_LABELS[part.word], part, style)
     for heading, text in doc.sections.items():
         out += [style.bold(heading), "", text, ""]
     out += [style.bold("Facts"), ""]
     out += [f"{name + ':':<11}{value}" for name, value in _facts(rule, precision) if value]
     return "\n".join(out) + "\n"
-
-
-def _pairs(doc: Doc) -> list[tuple[Example, Example | None]]:
-    fixed = doc.of("fixed")
-    return [(bad, fixed[i] if i < len(fixed) else None) for i, bad in enumerate(doc.of("bad"))]
 
 
 def _code(label: str, example: Example, style: Style) -> list[str]:
