@@ -36,8 +36,9 @@ class Outcome(NamedTuple):
     """What is known of one file after a check.
 
     `suppressed` are findings that a comment took out, with the comment's reason; `crashes` counts rules that failed;
-    `complete` is false if the file does not parse. `used` are the other files that the findings rest on. Every
-    finding has its final severity.
+    `complete` is false if the file does not parse. `used` are the other files that the findings rest on, `sought` the
+    paths whose existence they rest on, `words` those that were looked for in all files of the project. Every finding
+    has its final severity.
     """
 
     findings: tuple[Finding, ...]
@@ -45,6 +46,16 @@ class Outcome(NamedTuple):
     crashes: int = 0
     complete: bool = True
     used: frozenset[str] = frozenset()
+    sought: frozenset[str] = frozenset()
+    words: frozenset[str] = frozenset()
+
+
+class _Evidence(NamedTuple):
+    """What a project was asked for while one file was checked."""
+
+    used: set[str]
+    sought: set[str]
+    words: set[str]
 
 
 NOTHING = Outcome(())
@@ -80,9 +91,9 @@ def check(path: str, text: str, project: Project, rules: Ruleset) -> Outcome:
     if error is not None:
         raw.append(_syntax_error(path, text, error))
     comments = suppress.read(path, text, tree, rules.known)
-    used: set[str] = set()
+    evidence = _Evidence(set(), set(), set())
     if running:
-        raw.extend(_asked(path, text, project, tree, running, rules, crashed, used))
+        raw.extend(_asked(path, text, project, tree, running, rules, crashed, evidence))
     codes = frozenset(rule.code for rule in selected)
     found = [finding for finding in raw if finding.code in codes or finding.code == hygiene.RULE_CRASHED.code]
     left, suppressed = suppress.apply(path, _distinct(found), comments, codes - crashed, error is None)
@@ -92,7 +103,9 @@ def check(path: str, text: str, project: Project, rules: Ruleset) -> Outcome:
         tuple(sorted(judged, key=lambda pair: _order(pair[0]))),
         sum(finding.code == hygiene.RULE_CRASHED.code for finding in raw),
         error is None,
-        frozenset(used - {path}),
+        frozenset(evidence.used - {path}),
+        frozenset(evidence.sought),
+        frozenset(evidence.words),
     )
 
 
@@ -116,9 +129,9 @@ def _asked(
     running: list[Rule],
     rules: Ruleset,
     crashed: set[str],
-    used: set[str],
+    evidence: _Evidence,
 ) -> Iterator[Finding]:
-    """The findings of the rules themselves; codes of rules that fail go to `crashed`, other files read to `used`."""
+    """The findings of the rules themselves; codes of rules that fail go to `crashed`, what was asked to `evidence`."""
     from torchlint.model import Module
 
     try:
@@ -142,7 +155,9 @@ def _asked(
                 crashed.add(rule.code)
                 yield _crash(path, f"`{rule.name}` ({rule.code})", failure)
     finally:
-        used.update(project.used)
+        evidence.used.update(project.used)
+        evidence.sought.update(project.sought)
+        evidence.words.update(project.words)
         module.dispose()
 
 

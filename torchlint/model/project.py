@@ -1,7 +1,8 @@
 """The project around the checked file: which file an import means, and what it defines.
 
 Files are read through the functions that the caller gives, parsed when a question leads there, and dropped again when
-too much text is held. `used` collects the files that the answers for one checked file rest on.
+too much text is held. `used`, `sought` and `words` collect what the answers for one checked file rest on: the files
+that were read, the paths that were asked whether they exist, and the words that were looked for in the whole project.
 """
 
 from __future__ import annotations
@@ -51,15 +52,17 @@ class Project:
         torch_below: Callable[[], tuple[int, int] | None] | None = None,
     ) -> None:
         self.root = root
-        self.read = read
-        self.exists = exists or (lambda path: read(path) is not None)
+        self._read = read
+        self._exists = exists or (lambda path: read(path) is not None)
         self.files = files or (lambda: ())
         self.torch_version = torch_version
         self._torch_below = torch_below
         self.used: set[str] = set()
+        self.sought: set[str] = set()
+        self.words: set[str] = set()
+        self._refused: set[str] = set()
         self._sources: dict[str, Source | None] = {}
-        self._places: dict[tuple[str, str], tuple[str, str] | None] = {}
-        self._tops: dict[tuple[str, str], bool] = {}
+        self._places: dict[tuple[str, str], tuple[tuple[str, str] | None, frozenset[str]]] = {}
         self._mentions: dict[str, list[str]] = {}
         self._listed: list[str] | None = None
         self._imports: dict[tuple[str, str], Value] = {}
@@ -79,6 +82,16 @@ class Project:
             return below
         return None
 
+    def read(self, path: str) -> bytes | None:
+        """The bytes of a file, or `None` if there is no such file."""
+        self.used.add(path)
+        return self._read(path)
+
+    def exists(self, path: str) -> bool:
+        """Whether there is a file or a directory."""
+        self.sought.add(path)
+        return self._exists(path)
+
     def add(self, source: Source) -> None:
         """Make a checked file known, so that others that import it see the same text."""
         if self._sources.get(source.path) is not source:
@@ -87,31 +100,40 @@ class Project:
             self._held += len(source.text)
 
     def load(self, path: str) -> Source | None:
-        """The parsed file; `None` if it does not exist, does not parse, or too much was read for the checked file."""
+        """The parsed file; `None` if it does not exist, does not parse, or too much was read for the checked file.
+
+        What counts as too much does not depend on what is still held from files that were checked before.
+        """
+        first = path not in self.used
         self.used.add(path)
+        if first and self._read_now > _MOST_AT_ONCE:
+            self._refused.add(path)
+        if path in self._refused:
+            return None
         if path in self._sources:
             source = self._sources.pop(path)
             self._sources[path] = source  # the most recently used come last
-            return source
-        if self._read_now > _MOST_AT_ONCE:
-            return None
-        source = None
-        data = self.read(path)
-        if data is not None and len(data) <= _LARGEST and (path.endswith("__init__.py") or _concerns(data)):
-            try:
-                text = data.decode("utf-8-sig")
-                source = Source(path, text, ast.parse(text))
-            except (SyntaxError, ValueError, RecursionError, MemoryError):
-                source = None
-        self._sources[path] = source
-        size = len(source.text) if source is not None else 0
-        self._held += size
-        self._read_now += size
+        else:
+            source = self._sources[path] = self._parsed(path)
+            self._held += len(source.text) if source is not None else 0
+        if first and source is not None:
+            self._read_now += len(source.text)
         return source
+
+    def _parsed(self, path: str) -> Source | None:
+        data = self._read(path)
+        if data is None or len(data) > _LARGEST or not (path.endswith("__init__.py") or _concerns(data)):
+            return None
+        try:
+            text = data.decode("utf-8-sig")
+            return Source(path, text, ast.parse(text))
+        except (SyntaxError, ValueError, RecursionError, MemoryError):
+            return None
 
     def finish(self) -> None:
         """Forget what was worked out for the last checked file, and drop files beyond the memory bound."""
-        self.used = set()
+        self.used, self.sought, self.words = set(), set(), set()
+        self._refused.clear()
         self._read_now = 0
         touched = {id(frame.source): frame.source for frame in self._open}
         for frame in self._open:
@@ -136,7 +158,7 @@ class Project:
     def changed(self, path: str) -> None:
         """Forget what was read of a file that has changed, or that has come or gone."""
         self._drop(path)
-        content = self.read(path)
+        content = self._read(path)
         for word, paths in self._mentions.items():
             mentions = content is not None and word.encode() in content
             if mentions and path not in paths:
@@ -146,7 +168,6 @@ class Project:
         if self._listed is not None and (content is None or path not in self._listed):
             self._listed = None
             self._places.clear()
-            self._tops.clear()
 
     def close(self) -> None:
         """Free everything that is held; the project can still be used and reads its files again."""
@@ -179,11 +200,12 @@ class Project:
 
     def mentioning(self, word: str) -> list[str]:
         """The files of the project that contain a word, as text."""
+        self.words.add(word)
         if word not in self._mentions:
             needle = word.encode()
             if self._listed is None:
                 self._listed = list(self.files())
-            self._mentions[word] = [path for path in self._listed if needle in (self.read(path) or b"")]
+            self._mentions[word] = [path for path in self._listed if needle in (self._read(path) or b"")]
         return self._mentions[word]
 
     def call_sites(self, function: Function) -> list[tuple[ast.Call, Frame]] | None:
@@ -340,9 +362,14 @@ class Project:
         """The file that a dotted name leads to from a file, and the part of the name inside it; `None` if outside."""
         directory = posixpath.dirname(importer)
         key = (directory, name)
-        if key not in self._places:
-            self._places[key] = self._locate(importer, directory, name)
-        return self._places[key]
+        known = self._places.get(key)
+        if known is None:
+            before, self.sought = self.sought, set()
+            place = self._locate(importer, directory, name)
+            known = self._places[key] = (place, frozenset(self.sought))
+            self.sought = before
+        self.sought |= known[1]
+        return known[0]
 
     def _locate(self, importer: str, directory: str, name: str) -> tuple[str, str] | None:
         if name.startswith("."):
@@ -355,11 +382,8 @@ class Project:
         if parts[0] in _NEVER_LOCAL:
             return None
         for base in self._roots(directory):
-            top = (base, parts[0])
-            if top not in self._tops:
-                stem = posixpath.join(base, parts[0])
-                self._tops[top] = self.exists(stem + ".py") or self.exists(stem)
-            if self._tops[top]:
+            stem = posixpath.join(base, parts[0])
+            if self.exists(stem + ".py") or self.exists(stem):
                 found = self._walk(base, parts, relative=False)
                 if found is not None and found[0] != importer:
                     return found
@@ -382,7 +406,11 @@ class Project:
         if not parts:
             initial = posixpath.join(base, "__init__.py")
             return (initial, "") if self.exists(initial) else (base + "/", "")
-        for count in range(len(parts), 0, -1):
+        stem, depth = base, 0
+        while depth < len(parts) - 1 and self.exists(posixpath.join(stem, parts[depth])):
+            stem = posixpath.join(stem, parts[depth])
+            depth += 1
+        for count in range(depth + 1, 0, -1):
             stem = posixpath.join(base, *parts[:count])
             rest = ".".join(parts[count:])
             if self.exists(stem + ".py"):
