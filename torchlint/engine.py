@@ -93,7 +93,7 @@ def check(path: str, text: str, project: Project, rules: Ruleset) -> Outcome:
     comments = suppress.read(path, text, tree, rules.known)
     evidence = _Evidence(set(), set(), set())
     if running:
-        raw.extend(_asked(path, text, project, tree, running, rules, crashed, evidence))
+        raw.extend(_asked(path, text, project, tree, error is None, running, rules, crashed, evidence))
     codes = frozenset(rule.code for rule in selected)
     found = [finding for finding in raw if finding.code in codes or finding.code == hygiene.RULE_CRASHED.code]
     left, suppressed = suppress.apply(path, _distinct(found), comments, codes - crashed, error is None)
@@ -126,6 +126,7 @@ def _asked(
     text: str,
     project: Project,
     tree: ast.Module,
+    whole: bool,
     running: list[Rule],
     rules: Ruleset,
     crashed: set[str],
@@ -135,7 +136,7 @@ def _asked(
     from torchlint.model import Module
 
     try:
-        module = Module.build(path, text, project, tree)
+        module = Module.build(path, text, project, tree, whole)
     except RecursionError:
         yield _own(hygiene.SYNTAX_ERROR, path, Span(1, 0, 1, 0), _TOO_DEEP)
         return

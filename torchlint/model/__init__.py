@@ -98,14 +98,16 @@ class Module:
         self._traces: list[Trace] | None = None
 
     @classmethod
-    def build(cls, path: str, text: str, project: Project, tree: ast.Module | None = None) -> Module:
-        """Make the model of a text; `tree` may hold only the parts that parse.
+    def build(
+        cls, path: str, text: str, project: Project, tree: ast.Module | None = None, whole: bool = True
+    ) -> Module:
+        """Make the model of a text; `tree` may hold only the parts that parse, `whole` is false then.
 
         Raises:
             SyntaxError: if no tree is given and the text does not parse.
         """
         source = Source(path, text, tree if tree is not None else ast.parse(text))
-        project.add(source)
+        project.add(source, whole)
         return cls(source, project)
 
     def dispose(self) -> None:

@@ -61,6 +61,7 @@ class Project:
         self.sought: set[str] = set()
         self.words: set[str] = set()
         self._refused: set[str] = set()
+        self._own: Source | None = None
         self._sources: dict[str, Source | None] = {}
         self._places: dict[tuple[str, str], tuple[tuple[str, str] | None, frozenset[str]]] = {}
         self._mentions: dict[str, list[str]] = {}
@@ -92,8 +93,13 @@ class Project:
         self.sought.add(path)
         return self._exists(path)
 
-    def add(self, source: Source) -> None:
-        """Make a checked file known, so that others that import it see the same text."""
+    def add(self, source: Source, whole: bool = True) -> None:
+        """Make a checked file known, so that others that import it see the same text.
+
+        It is held after the check only if `load` would have read the same from disk (`whole`: it parses), so that what
+        others see of it does not depend on whether it was checked before them.
+        """
+        self._own = source if not whole or not _followed(source.path, source.text) else None
         if self._sources.get(source.path) is not source:
             self._drop(source.path)
             self._sources[source.path] = source
@@ -122,7 +128,7 @@ class Project:
 
     def _parsed(self, path: str) -> Source | None:
         data = self._read(path)
-        if data is None or len(data) > _LARGEST or not (path.endswith("__init__.py") or _concerns(data)):
+        if data is None or not _concerns(path, data):
             return None
         try:
             text = data.decode("utf-8-sig")
@@ -144,6 +150,9 @@ class Project:
         self._imports.clear()
         self._numbers.clear()
         self._inlined.clear()
+        if self._own is not None and self._sources.get(self._own.path) is self._own:
+            self._drop(self._own.path)
+        self._own = None
         for path in [p for p, s in self._sources.items() if s is not None]:
             if self._held <= _HELD:
                 break
@@ -424,22 +433,24 @@ class Project:
         return (initial, ".".join(parts)) if relative and self.exists(initial) else None
 
 
-def _concerns(data: bytes) -> bool:
+def _followed(path: str, text: str) -> bool:
+    """Whether `load` would read this text from the file at `path`."""
+    if not text.isascii() and any("coding" in line for line in text.split("\n", 2)[:2]):
+        return False
+    return _concerns(path, text.encode(errors="surrogatepass"))
+
+
+def _concerns(path: str, data: bytes) -> bool:
     """Whether a file can have to do with training at all; other large ones are not parsed for the sake of an import."""
-    return len(data) < _SMALL or any(word in data for word in _CONCERN)
+    if len(data) > _LARGEST:
+        return False
+    return len(data) < _SMALL or path.endswith("__init__.py") or any(word in data for word in _CONCERN)
 
 
 _CONCERN = (
-    b"torch",
-    b"state_dict",
-    b"optim",
-    b"backward",
-    b"zero_grad",
-    b"scheduler",
-    b".eval()",
-    b".train(",
-    b"seed",
-    b"nn.",
+    *(b"torch", b"state_dict", b"optim", b"backward", b"zero_grad", b"scheduler", b".eval()", b".train(", b"seed"),
+    *(b"nn.", b"lightning", b"transformers", b"accelerate", b"deepspeed", b"timm", b"fastai", b"ignite", b"diffusers"),
+    *(b"peft", b"monai", b"skorch", b"catalyst"),
 )
 
 __all__ = ["Project", "union"]
