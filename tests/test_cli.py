@@ -77,6 +77,11 @@ def test_selection(cli: Cli, arguments: tuple[str, ...], codes: list[str]) -> No
         ),
         (("check", "--ignore", "correctnes"), "did you mean `correctness`?"),
         (("check", "--output-format", "jsn"), "`jsn` is no format; did you mean `json`?"),
+        (
+            ("check", "--output-format", "json:a", "--output-format", "sarif:./a"),
+            "two reports would go to the same file",
+        ),
+        (("check", "--min-severity", "loud"), "invalid choice: 'loud'"),
         (("check", "--per-file-ignores", "oops"), "`oops` is not PATTERN:RULE"),
         (("check", "--per-file-ignores", "[a:XX101"), "unclosed `[`"),
         (("check", "--exclude", "[a"), "unclosed `[`"),
@@ -140,6 +145,72 @@ def test_several_outputs_at_once(cli: Cli) -> None:
     ran = cli.run("check", "-q", "--output-format", "concise", "--output-format", "json:out.json")
     assert ran.lines == ["a.py:3:1: XX101 print-call [*] `print` is called"]
     assert '"code": "XX101"' in cli.read("out.json")
+
+
+def test_output_file(cli: Cli) -> None:
+    cli.write("a.py", PRINTS)
+    ran = cli.run("check", "--output-format", "concise", "-o", "out.txt")
+    assert (ran.code, ran.out, ran.err) == (1, "", "")
+    assert cli.read("out.txt") == "a.py:3:1: XX101 print-call [*] `print` is called\n"
+    (cli.directory / "link.json").symlink_to("real.json")
+    assert cli.run("check", "--output-format", "json:link.json").code == 1
+    assert '"XX101"' in cli.read("real.json")
+    assert cli.run("check", "--output-format", "json:/dev/null").err == ""
+    assert sorted(path.name for path in cli.directory.iterdir()) == ["a.py", "link.json", "out.txt", "real.json"]
+
+
+def test_a_report_is_written_whole_or_not_at_all(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    cli.write("a.py", PRINTS)
+    cli.write("out.json", "old")
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "replace", full)
+    ran = cli.run("check", "--output-format", "json:out.json")
+    assert (ran.code, ran.err) == (2, "torchlint: out.json: cannot be written: No space left on device\n")
+    assert cli.read("out.json") == "old"
+    assert sorted(path.name for path in cli.directory.iterdir()) == ["a.py", "out.json"]
+
+
+def test_the_format_of_the_environment(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    cli.write("a.py", PRINTS)
+    monkeypatch.setenv("TORCHLINT_OUTPUT_FORMAT", "concise,json:out.json")
+    assert cli.run("check").lines[0] == "a.py:3:1: XX101 print-call [*] `print` is called"
+    assert '"XX101"' in cli.read("out.json")
+    assert cli.run("check", "--output-format", "github").out.startswith("::warning ")
+    monkeypatch.setenv("TORCHLINT_OUTPUT_FORMAT", "jsn")
+    said = "torchlint: TORCHLINT_OUTPUT_FORMAT: `jsn` is no format; did you mean `json`?\n"
+    assert cli.run("check") == (2, "", said)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "codes"),
+    [
+        ((), 1, ["XX103", "XX101"]),
+        (("--min-severity", "info"), 1, ["XX103", "XX101"]),
+        (("--min-severity", "error"), 1, ["XX103"]),
+        (("--min-severity", "error", "--ignore", "XX103"), 0, []),
+        (("--min-severity", "warning", "--fail-on", "error"), 1, ["XX103", "XX101"]),
+    ],
+)
+def test_min_severity(cli: Cli, arguments: tuple[str, ...], code: int, codes: list[str]) -> None:
+    cli.write("a.py", "import torch\n\nfor i in x:\n    print(i)\n")
+    ran = cli.check(*arguments)
+    assert (ran.code, [line.split()[1] for line in ran.lines]) == (code, codes)
+    counted = cli.run("check", "--statistics", "--output-format", "json", *arguments).json
+    assert sorted(row["code"] for row in counted) == sorted(codes)
+
+
+def test_silent_and_verbose(cli: Cli) -> None:
+    cli.write("a.py", PRINTS)
+    ran = cli.run("check", "--silent", "--output-format", "json", "--output-format", "concise:out.txt")
+    assert (ran.code, ran.out, ran.err) == (1, "", "")
+    assert cli.read("out.txt").startswith("a.py:3:1")
+    for more in ("--statistics", "--diff", "--fix-only"):
+        out = cli.run("check", "--silent", more).out
+        assert out == "" or more == "--diff"
+    assert cli.run("check", "--verbose").lines[-1].startswith("Checked 1 file (1 with torch) in ")
 
 
 def test_a_report_that_cannot_be_written(cli: Cli) -> None:

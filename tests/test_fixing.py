@@ -214,3 +214,38 @@ def test_nothing_is_left_beside_the_files(cli: Cli) -> None:
     cli.run("check", "--fix", "-j", "2")
     assert sorted(path.name for path in Path(cli.directory).iterdir()) == ["m0.py", "m1.py", "m2.py"]
     assert all("log" in cli.read(f"m{number}.py") for number in range(3))
+
+
+def test_show_fixes_lists_them(cli: Cli) -> None:
+    cli.write("a.py", "import torch\n\nprint(1)\nprint(2)\nfor i in x:\n    pass\n")
+    ran = cli.run("check", "--fix", "--show-fixes", "--output-format", "concise")
+    assert ran.lines == [
+        "a.py: XX101 print-call: Log it (2 times)",
+        "a.py:5:1: XX103 counted-loop the loop over `x` is not counted",
+        "Made 2 fixes in 1 file.",
+        "Found 1 finding (1 error) in 1 file.",
+    ]
+    cli.write("a.py", PRINTS)
+    ran = cli.run("check", "--fix", "--show-fixes", "--output-format", "json")
+    assert (ran.json, ran.err) == ([], "a.py: XX101 print-call: Log it\n")
+
+
+def test_fix_only_reports_nothing_else(cli: Cli) -> None:
+    cli.write("a.py", "import torch\n\nprint(1)\nfor i in x:\n    pass\n")
+    ran = cli.run("check", "--fix-only")
+    assert (ran.code, ran.out) == (0, "Made 1 fix in 1 file.\n")
+    assert "log(1)" in cli.read("a.py")
+    assert cli.run("check", "--fix-only", "--show-fixes").out == "Made 0 fixes in 0 files.\n"
+    assert cli.run("check", "--fix-only", "-", stdin=PRINTS.encode()).out == "import torch\n\nlog(torch)\n"
+
+
+def test_exit_non_zero_on_fix(cli: Cli) -> None:
+    for arguments, code in (
+        (("--fix",), 0),
+        (("--fix", "--exit-non-zero-on-fix"), 1),
+        (("--exit-non-zero-on-fix",), 1),
+    ):
+        cli.write("a.py", PRINTS)
+        assert cli.run("check", *arguments).code == code
+    cli.write("a.py", "import torch\n")
+    assert cli.run("check", "--fix", "--exit-non-zero-on-fix").code == 0

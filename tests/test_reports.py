@@ -141,13 +141,21 @@ def test_related_places_in_another_file() -> None:
 
 
 @pytest.mark.parametrize("name", FORMATS)
-def test_every_format_takes_missing_files_and_odd_names(name: str) -> None:
-    odd = Finding(
-        "ZZ999", "gone", Place("/q/no such,file:ä.py", Span(7, 3, 9, 1)), "100% `a`\nb", severity=Severity.INFO
-    )
-    out = shown(name, odd)
-    assert "ZZ999" in out
-    assert shown(name) in ("", "[]\n")
+def test_every_format_takes_missing_files_odd_names_and_no_findings(name: str) -> None:
+    message = "100% `a` | <b>\n\x01 c"
+    odd = Finding("ZZ999", "gone", Place("/q/no such,file:ä|.py", Span(7, 3, 9, 1)), message, severity=Severity.INFO)
+    for finding in (odd, odd._replace(place=Place("/p/\udcff.py", odd.place.span))):
+        out = shown(name, finding)
+        assert "ZZ999" in out
+    assert shown(name) == EMPTY.get(name, "") or name in ("sarif", "junit", "rdjson")
+
+
+EMPTY = {
+    "json": "[]\n",
+    "gitlab": "[]\n",
+    "markdown": "### torchlint: no findings\n",
+    "agent": "0 findings in 0 files\n",
+}
 
 
 def test_concise() -> None:
@@ -169,6 +177,140 @@ def test_github() -> None:
         "::notice title=torchlint TL0 x,file=a%2Cb%3Ac%25.py,line=1,endLine=1,col=1,endColumn=1::"
         "a,b:c%25.py:1:1: TL0 x 50%25%0Aof it\n"
     )
+
+
+def test_sarif(cli: Cli) -> None:
+    cli.write("sub dir/ä.py", "import torch\n\n'𠀀'; print(torch)\n")
+    log = cli.run("check", "--output-format", "sarif").json
+    (run,) = log["runs"]
+    (result,) = run["results"]
+    fingerprints = result.pop("partialFingerprints")
+    assert len(fingerprints["torchlint/v1"]) == 16
+    artifact = {"uri": "sub%20dir/%C3%A4.py", "uriBaseId": "%SRCROOT%"}
+    region = {"startLine": 3, "startColumn": 7, "endLine": 3, "endColumn": 19}
+    replacement = {"deletedRegion": {**region, "endColumn": 12}, "insertedContent": {"text": "log"}}
+    start = {"startLine": 1, "startColumn": 1, "endLine": 1, "endColumn": 7}
+    rules = [rule["id"] for rule in run["tool"]["driver"]["rules"]]
+    assert result == {
+        "ruleId": "XX101",
+        "ruleIndex": rules.index("XX101"),
+        "level": "warning",
+        "message": {"text": "`print` is called"},
+        "locations": [{"physicalLocation": {"artifactLocation": artifact, "region": region}}],
+        "relatedLocations": [
+            {
+                "id": 0,
+                "message": {"text": "the file starts here"},
+                "physicalLocation": {"artifactLocation": artifact, "region": start},
+            }
+        ],
+        "fixes": [
+            {
+                "description": {"text": "Log it"},
+                "artifactChanges": [{"artifactLocation": artifact, "replacements": [replacement]}],
+                "properties": {"applicability": "safe"},
+            }
+        ],
+    }
+    assert run["columnKind"] == "utf16CodeUnits"
+    assert rules == ["TL000", "TL001", "TL002", "TL005", "XX101", "XX102", "XX103"]
+    assert run["invocations"] == [{"executionSuccessful": True, "toolExecutionNotifications": []}]
+
+
+def test_services_get_paths_from_the_top_of_the_repository(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    cli.write("sub/a.py", PRINTS)
+    (cli.directory / ".git").mkdir()
+    prints = {}
+    for directory, path in ((".", "sub"), ("sub", ".")):
+        monkeypatch.chdir(cli.directory / directory)
+        prints[directory] = cli.run("check", path, "--output-format", "gitlab").json[0]
+        assert "file=sub/a.py,line=3" in cli.run("check", path, "--output-format", "github").out
+        sarif = cli.run("check", path, "--output-format", "sarif").out
+        assert '"uri": "sub/a.py"' in sarif
+        assert "file:" not in sarif
+    assert prints["."] == prints["sub"]
+    assert prints["."]["location"]["path"] == "sub/a.py"
+
+
+def test_suppressed_findings_are_shown_when_asked_for(cli: Cli) -> None:
+    ignored = "import torch\n\nprint(1)  # torchlint: ignore[XX101] it is a script\nprint(2)\n"
+    cli.write("a.py", ignored)
+    only, both = (cli.run("check", "--output-format", "json", *more).json for more in ((), ("--show-suppressed",)))
+    assert [each["location"]["row"] for each in only] == [4]
+    assert [each["suppressed"] for each in both] == [{"by": "comment", "reason": "it is a script"}, None]
+    assert both[1] == only[0]
+    ran = cli.run("check", "--output-format", "sarif", "--show-suppressed")
+    first, second = ran.json["runs"][0]["results"]
+    assert first["suppressions"] == [{"kind": "inSource", "status": "accepted", "justification": "it is a script"}]
+    assert second["suppressions"] == []
+    assert ran.code == 1
+    (alone,) = cli.run("check", "--output-format", "sarif").json["runs"][0]["results"]
+    assert "suppressions" not in alone
+    cli.write("a.py", ignored.replace("print(2)\n", ""))
+    assert cli.run("check", "--output-format", "json", "--show-suppressed").code == 0
+
+
+def test_grouped(cli: Cli) -> None:
+    cli.write("a.py", "import torch\n\nfor i in range(3):\n    print(i)\n")
+    cli.write("b.py", PRINTS)
+    assert cli.run("check", "--output-format", "grouped").lines == [
+        "a.py",
+        "  3:1  XX103 counted-loop  the loop over `range(3)` is not counted",
+        "  4:5  XX101 print-call    [*] `print` is called",
+        "",
+        "b.py",
+        "  3:1  XX101 print-call  [*] `print` is called",
+        "",
+        "Found 3 findings (1 error, 2 warnings) in 2 files.",
+        "2 fixable with --fix, 1 more with --unsafe-fixes.",
+    ]
+
+
+def test_agent(cli: Cli) -> None:
+    cli.write("a.py", "import torch\n\nfor i in range(3):\n    print(i)\nprint(2)\n")
+    ran = cli.run("check", "--output-format", "agent", "--color", "always")
+    assert (
+        ran.out
+        == """\
+a.py:3:1: error XX103 counted-loop: the loop over `range(3)` is not counted
+  why: A loop that is not counted cannot be resumed; the fix of this rule is unsafe.
+  help: Count the loop (changes the output) (--fix --unsafe-fixes)
+```diff
+@@ -3,0 +4 @@
++    count += 1
+```
+a.py:4:5: warning XX101 print-call: `print` is called
+  see a.py:1:1: the file starts here
+  why: Printed numbers are lost when the terminal closes.
+  help: Log it (--fix)
+```diff
+@@ -4 +4 @@
+-    print(i)
++    log(i)
+```
+a.py:5:1: warning XX101 print-call: `print` is called
+  see a.py:1:1: the file starts here
+  help: Log it (--fix)
+```diff
+@@ -5 +5 @@
+-print(2)
++log(2)
+```
+3 findings in 1 file
+"""
+    )
+
+
+def test_markdown() -> None:
+    odd = Finding("ZZ9", "x", Place("/p/a.py", Span(1, 0, 1, 6)), "a | `b|c` <d>\ne", severity=Severity.INFO)
+    assert shown("markdown", odd).splitlines() == [
+        "### torchlint: 1 finding in 1 file",
+        "",
+        "| severity | place | rule | finding |",
+        "|---|---|---|---|",
+        "| info | `a.py:1` | ZZ9 x | a \\| `b\\|c` &lt;d> e |",
+    ]
+    assert shown("markdown", *[odd] * 250).splitlines()[-1] == "... and 50 more."
 
 
 def test_json_has_the_fields_of_ruff_and_counts_from_one(cli: Cli) -> None:
@@ -202,6 +344,7 @@ def test_json_has_the_fields_of_ruff_and_counts_from_one(cli: Cli) -> None:
                 "message": "the file starts here",
             }
         ],
+        "suppressed": None,
         "url": "https://example.org/print-call",
     }
     lines = cli.run("check", "--output-format", "json-lines").lines

@@ -148,12 +148,12 @@ def _settled(workspace: Workspace, path: str, decoded: Decoded, outcome: Outcome
     for failure in done.failures:
         yield Trouble(path, failure.place.span.line, failure.code, Safety.SAFE, "fails", failure.message)
     if not done.settled:
-        yield Trouble(path, 1, "TL002", Safety.SAFE, "does not settle", f"after {done.made} fixes")
+        yield Trouble(path, 1, "TL002", Safety.SAFE, "does not settle", f"after {len(done.made)} fixes")
     again = fix(
         path, done.text, done.outcome, lambda text: workspace.check_text(path, decoded._replace(text=text)), False
     )
     if again.text != done.text:
-        yield Trouble(path, 1, "TL002", Safety.SAFE, "changes in a second run", f"{again.made} fixes")
+        yield Trouble(path, 1, "TL002", Safety.SAFE, "changes in a second run", f"{len(again.made)} fixes")
 
 
 def _parses(text: str) -> bool:

@@ -13,7 +13,9 @@ import sys
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
-_FORMATS = "full, concise, json, json-lines or github"
+_FORMATS = (
+    "full (the default), concise, grouped, json, json-lines, sarif, github, gitlab, junit, rdjson, markdown or agent"
+)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -238,6 +240,8 @@ def _check(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--fix", action="store_true", help="apply the safe fixes")
     group.add_argument("--unsafe-fixes", action="store_true", help="with --fix or --diff: the unsafe ones too")
     group.add_argument("--diff", action="store_true", help="print what --fix would change, as a patch")
+    group.add_argument("--fix-only", action="store_true", help="apply the safe fixes and report nothing else")
+    group.add_argument("--show-fixes", action="store_true", help="with --fix or --fix-only: list the fixes made")
     group = parser.add_argument_group("output")
     group.add_argument(
         "--output-format",
@@ -245,13 +249,23 @@ def _check(parser: argparse.ArgumentParser) -> None:
         metavar="FORMAT[:FILE]",
         help=f"{_FORMATS}; may be repeated, with a file to write to",
     )
+    group.add_argument("-o", "--output-file", metavar="FILE", help="write the report to a file")
+    group.add_argument(
+        "--min-severity", choices=("error", "warning", "info"), help="leave out findings that are less severe"
+    )
+    group.add_argument(
+        "--show-suppressed", action="store_true", help="in json, json-lines and sarif: suppressed findings too, marked"
+    )
     group.add_argument("--statistics", action="store_true", help="counts for each rule instead of findings")
     group.add_argument("--show-files", action="store_true", help="list the files that would be checked")
     group.add_argument("--show-settings", action="store_true", help="print the settings and where they come from")
+    group.add_argument("-v", "--verbose", action="store_true", help="also how many files were checked, and the time")
     group.add_argument("-q", "--quiet", action="store_true", help="findings only")
+    group.add_argument("-s", "--silent", action="store_true", help="nothing but the exit code, errors and files")
     group.add_argument("--color", choices=("auto", "always", "never"), default="auto", help="colours (default: auto)")
     group = parser.add_argument_group("exit code")
     group.add_argument("--exit-zero", action="store_true", help="exit with 0 whatever is found")
+    group.add_argument("--exit-non-zero-on-fix", action="store_true", help="exit with 1 if a fix was made")
     group.add_argument(
         "--fail-on",
         choices=("error", "warning", "info", "never"),

@@ -56,9 +56,8 @@ def _listed(workspace: Workspace, paths: list[str]) -> list[File]:
 
 def _run(workspace: Workspace, files: list[File], options: argparse.Namespace) -> Total:
     progress = Progress(len(files), not options.quiet)
-    mender = _Mender(workspace, options) if options.fix or options.diff else None
-    findings: list[Finding] = []
-    relevant = crashes = 0
+    mender = _Mender(workspace, options) if options.fix or options.fix_only or options.diff else None
+    relevant = 0
     to_mend: list[tuple[int, File, Outcome]] = []
     by_file: list[Outcome] = []
     try:
@@ -74,12 +73,8 @@ def _run(workspace: Workspace, files: list[File], options: argparse.Namespace) -
     if mender is not None:
         for number, file, outcome in to_mend:
             by_file[number] = mender.mend(file, outcome)
-    for outcome in by_file:
-        findings.extend(outcome.findings)
-        crashes += outcome.crashes
-    if mender is None:
-        return Total(findings, len(files), relevant, crashes)
-    return Total(findings, len(files), relevant, crashes + mender.failures, mender.made, tuple(mender.changed))
+    total = Total.of(by_file, len(files), relevant)
+    return total if mender is None else mender.added_to(total)
 
 
 def _outcomes(
@@ -102,9 +97,14 @@ class _Mender:
         self._unsafe: bool = options.unsafe_fixes
         self._diff: bool = options.diff
         self._formatter = Formatter()
-        self.made = 0
+        self.made: list[Finding] = []
         self.failures = 0
         self.changed: list[str] = []
+
+    def added_to(self, total: Total) -> Total:
+        """The total with what was mended."""
+        crashes = total.crashes + self.failures
+        return total._replace(crashes=crashes, made=tuple(self.made), changed=tuple(self.changed))
 
     def wants(self, outcome: Outcome) -> bool:
         """Whether there is anything to fix."""
@@ -153,7 +153,7 @@ class _Mender:
         if text != fixed.text:
             left = again(text)
         if fixed.made:
-            self.made += fixed.made
+            self.made.extend(fixed.made)
             self.changed.append(path)
         return text, left
 
@@ -183,10 +183,8 @@ def _check_stdin(options: argparse.Namespace, outputs: list[Output], started: fl
         sys.stdout.write(path + "\n")
         return 0
     outcome = workspace.check(file)
-    total = Total(
-        list(outcome.findings) if outcome else [], 1, int(outcome is not None), outcome.crashes if outcome else 0
-    )
-    if not (options.fix or options.diff):
+    total = Total.of([outcome] if outcome else [], 1, int(outcome is not None))
+    if not (options.fix or options.fix_only or options.diff):
         return report(workspace, total, options, outputs, started)
     mender = _Mender(workspace, options)
     try:
@@ -203,6 +201,5 @@ def _check_stdin(options: argparse.Namespace, outputs: list[Output], started: fl
         sys.stdout.buffer.flush()
     if decoded and text:
         workspace.unsaved[path] = decoded.encoded(text)
-    crashes = (left.crashes if left else 0) + mender.failures
-    total = Total(list(left.findings) if left else [], 1, total.relevant, crashes, mender.made, tuple(mender.changed))
+    total = mender.added_to(Total.of([left] if left else [], 1, total.relevant))
     return report(workspace, total, options, outputs, started, sys.stderr)

@@ -19,11 +19,11 @@ ROUNDS = 10
 
 
 class Fixed(NamedTuple):
-    """A file after its fixes: the text, what is still found in it, how many fixes were made, and failures of rules."""
+    """A file after its fixes: the text, what is still found in it, the findings repaired, and failures of rules."""
 
     text: str
     outcome: Outcome
-    made: int
+    made: tuple[Finding, ...]
     failures: tuple[Finding, ...] = ()
     settled: bool = True
 
@@ -44,7 +44,7 @@ def fix(path: str, text: str, outcome: Outcome, check: Callable[[str], Outcome],
     """
     from torchlint.fixes import apply, compatible, edits_of
 
-    made = 0
+    made: list[Finding] = []
     failures: list[Finding] = []
     barred: set[str] = set()
     seen = {text}
@@ -63,18 +63,18 @@ def fix(path: str, text: str, outcome: Outcome, check: Callable[[str], Outcome],
                     barred.add(finding.code)
                     failures.append(_failure(finding, "would leave the file unparsable"))
             if not failures or all(wanted[number].code not in barred for number in taken):
-                return Fixed(text, outcome, made, tuple(failures), settled=False)
+                return Fixed(text, outcome, tuple(made), tuple(failures), settled=False)
             continue
         if changed in seen:
-            return Fixed(text, outcome, made, tuple(failures), settled=changed == text)
+            return Fixed(text, outcome, tuple(made), tuple(failures), settled=changed == text)
         text = changed
         seen.add(text)
-        made += len(taken)
+        made.extend(wanted[number] for number in taken)
         outcome = check(text)
     else:
         settled = not any(applicable(f, unsafe) is not None and f.code not in barred for f in outcome.findings)
-        return Fixed(text, outcome, made, tuple(failures), settled)
-    return Fixed(text, outcome, made, tuple(failures))
+        return Fixed(text, outcome, tuple(made), tuple(failures), settled)
+    return Fixed(text, outcome, tuple(made), tuple(failures))
 
 
 def _parses(text: str) -> bool:

@@ -7,16 +7,19 @@ import io
 import os
 import sys
 import time
+from collections.abc import Sequence
 from typing import NamedTuple, TextIO
 
 from torchlint import hygiene
 from torchlint.cli.terminal import is_terminal, style_of
+from torchlint.engine import Outcome
 from torchlint.findings import Finding, Safety, Severity
-from torchlint.report import FOR_PEOPLE, FORMATS, Results, Style, renderer
+from torchlint.report import FOR_PEOPLE, FORMATS, Results, Style, Suppressed, renderer
 from torchlint.settings import SettingsError, nearest
-from torchlint.workspace import Workspace
+from torchlint.workspace import Workspace, shown
 
 _CAP = 20  # findings per rule that `full` shows on a terminal
+_VARIABLE = "TORCHLINT_OUTPUT_FORMAT"
 _ORDER = (Severity.INFO, Severity.WARNING, Severity.ERROR)
 
 
@@ -28,28 +31,46 @@ class Output(NamedTuple):
 
 
 class Total(NamedTuple):
-    """What a run has done, besides its findings."""
+    """What a run has done: `made` are the findings that were repaired, `changed` the files that this has changed."""
 
     findings: list[Finding]
+    suppressed: list[Suppressed]
     files: int
     relevant: int
     crashes: int
-    fixed: int = 0
+    made: tuple[Finding, ...] = ()
     changed: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, outcomes: Sequence[Outcome], files: int, relevant: int) -> Total:
+        """The total of some outcomes, of so many files of which so many have to do with torch."""
+        return cls(
+            [finding for outcome in outcomes for finding in outcome.findings],
+            [Suppressed(found, "comment", reason) for outcome in outcomes for found, reason in outcome.suppressed],
+            files,
+            relevant,
+            sum(outcome.crashes for outcome in outcomes),
+        )
 
 
 def outputs_of(options: argparse.Namespace) -> list[Output]:
-    """The reports that the command line asks for.
+    """The reports that the command line, or else the environment, asks for.
 
     Raises:
-        SettingsError: for a format that does not exist.
+        SettingsError: for a format that does not exist, and for one file that two reports would go to.
     """
+    option, words = "--output-format", options.output_format
+    if not words and os.environ.get(_VARIABLE):
+        option, words = _VARIABLE, os.environ[_VARIABLE].split(",")
     outputs = []
-    for word in options.output_format or ["full"]:
-        name, _, file = word.partition(":")
+    for word in words or ["full"]:
+        name, _, file = word.strip().partition(":")
         if name not in FORMATS:
-            raise SettingsError("--output-format", f"`{name}` is no format{nearest(name, FORMATS)}")
-        outputs.append(Output(name, file or None))
+            raise SettingsError(option, f"`{name}` is no format{nearest(name, FORMATS)}")
+        outputs.append(Output(name, file or options.output_file))
+    files = [os.path.abspath(output.file) for output in outputs if output.file]
+    if len(set(files)) < len(files):
+        raise SettingsError(option, "two reports would go to the same file; name one for each, as in `sarif:out.sarif`")
     return outputs
 
 
@@ -63,34 +84,90 @@ def report(
 ) -> int:
     """Show what a run has found; returns the exit code."""
     stream = stream or sys.stdout
-    known = workspace.ruleset(workspace.settings(os.getcwd())).known
-    if options.diff:
+    total = _loud(total, options)
+    ruleset = workspace.ruleset(workspace.settings(os.getcwd()))
+    results = Results(
+        total.findings,
+        ruleset.known,
+        workspace.text,
+        suppressed=total.suppressed,
+        with_suppressed=options.show_suppressed,
+        selected=ruleset.selected,
+        problems=workspace.problems,
+    )
+    told = sys.stderr if any(output.format not in FOR_PEOPLE and not output.file for output in outputs) else stream
+    if options.diff or options.fix_only:
         failures = [finding for finding in total.findings if finding.code == hygiene.RULE_CRASHED.code]
-        renderer("concise")(Results(failures, known, workspace.text), sys.stderr, style_of(sys.stderr, options.color))
-        _tell_diff(total, options)
+        results.findings = failures
+        renderer("concise")(results, sys.stderr, style_of(sys.stderr, options.color))
+        if options.diff:
+            _tell_diff(total, options)
+        else:
+            _tell_fixes(total, options, told)
     elif options.statistics:
         _statistics(total, options, stream, outputs, started)
     else:
+        if options.show_fixes:
+            _tell_fixes(total, options, told)
         for output in outputs:
-            target = stream if output.file is None else io.StringIO()
-            style = style_of(stream, options.color) if output.file is None else Style()
-            cap = _CAP if output.file is None and output.format == "full" and is_terminal(stream) else None
-            results = Results(total.findings, known, workspace.text, cap)
-            if total.findings or output.format not in FOR_PEOPLE:
-                renderer(output.format)(results, target, style)
-            if output.file is not None and isinstance(target, io.StringIO):
-                _save(workspace, output.file, target.getvalue())
-            elif output.format in FOR_PEOPLE and not options.quiet:
-                _summary(total, options, stream, style)
+            _write(output, workspace, results, options, stream)
+            if output.format in FOR_PEOPLE and output.file is None and not options.quiet and not options.silent:
+                _summary(total, options, stream, style_of(stream, options.color))
+                if options.verbose:
+                    _tell_files(total, stream, started)
     return _code(workspace, total, options)
 
 
-def _save(workspace: Workspace, path: str, text: str) -> None:
+def _loud(total: Total, options: argparse.Namespace) -> Total:
+    """The total without findings below `--min-severity`."""
+    if options.min_severity is None:
+        return total
+    least = _ORDER.index(Severity(options.min_severity))
+    return total._replace(
+        findings=[finding for finding in total.findings if _strength(finding) >= least],
+        suppressed=[entry for entry in total.suppressed if _strength(entry.finding) >= least],
+    )
+
+
+def _strength(finding: Finding) -> int:
+    return _ORDER.index(finding.severity or Severity.WARNING)
+
+
+def _write(output: Output, workspace: Workspace, results: Results, options: argparse.Namespace, stream: TextIO) -> None:
+    if output.file is None and options.silent:
+        return
+    if not results.findings and output.format in FOR_PEOPLE and output.file is None:
+        return
+    render = renderer(output.format)
+    if output.file is None:
+        results.cap = _CAP if output.format == "full" and is_terminal(stream) else None
+        render(results, stream, style_of(stream, options.color))
+        return
+    results.cap = None
+    text = io.StringIO()
+    render(results, text, Style())
     try:
-        with open(path, "w", encoding="utf-8", errors="backslashreplace") as file:
-            file.write(text)
+        _save(output.file, text.getvalue().encode("utf-8", "backslashreplace"))
     except OSError as error:
-        workspace.problems.append(f"{path}: cannot be written: {error.strerror or error}")
+        workspace.problems.append(f"{output.file}: cannot be written: {error.strerror or error}")
+
+
+def _save(path: str, data: bytes) -> None:
+    """Replace a file at once, so that a run that is stopped leaves no half report; pipes and devices are written to."""
+    target = os.path.realpath(path)
+    if os.path.exists(target) and not os.path.isfile(target):
+        with open(target, "wb") as file:
+            file.write(data)
+        return
+    beside = f"{target}.torchlint-{os.getpid()}"
+    try:
+        with open(beside, "wb") as file:
+            file.write(data)
+        os.replace(beside, target)
+    except BaseException:
+        if os.path.exists(beside):
+            os.unlink(beside)
+        raise
 
 
 def _code(workspace: Workspace, total: Total, options: argparse.Namespace) -> int:
@@ -100,14 +177,16 @@ def _code(workspace: Workspace, total: Total, options: argparse.Namespace) -> in
         return 0
     if options.diff:
         return 1 if total.changed else 0
+    if options.exit_non_zero_on_fix and total.made:
+        return 1
+    if options.fix_only:
+        return 0
     return 1 if any(_fails(workspace, finding, options.fail_on) for finding in total.findings) else 0
 
 
 def _fails(workspace: Workspace, finding: Finding, asked: str | None) -> bool:
     level = asked or workspace.settings(os.path.dirname(finding.place.path)).fail_on
-    if level == "never":
-        return False
-    return _ORDER.index(finding.severity or Severity.WARNING) >= _ORDER.index(Severity(level))
+    return level != "never" and _strength(finding) >= _ORDER.index(Severity(level))
 
 
 def tell_problems(workspace: Workspace) -> int:
@@ -118,21 +197,37 @@ def tell_problems(workspace: Workspace) -> int:
 
 
 def _tell_diff(total: Total, options: argparse.Namespace) -> None:
-    if options.quiet:
+    if options.quiet or options.silent:
         return
     if total.changed:
-        fixes, files = _count(total.fixed, "fix", "es"), _count(len(total.changed), "file")
+        fixes, files = _count(len(total.made), "fix", "es"), _count(len(total.changed), "file")
         sys.stderr.write(f"Would make {fixes} in {files}.\n")
     else:
         sys.stderr.write("Would change nothing.\n")
 
 
+def _tell_fixes(total: Total, options: argparse.Namespace, stream: TextIO) -> None:
+    """The fixes that were made: how many, and with `--show-fixes` which ones, by file."""
+    if options.silent:
+        return
+    if options.show_fixes:
+        told: dict[tuple[str, str], int] = {}
+        for finding in total.made:
+            what = f"{finding.code} {finding.name}: {finding.fixes[0].title}"
+            told[finding.place.path, what] = told.get((finding.place.path, what), 0) + 1
+        for (path, what), times in told.items():
+            stream.write(f"{shown(path)}: {what}{f' ({times} times)' if times > 1 else ''}\n")
+    if options.fix_only and not options.quiet:
+        fixes, files = _count(len(total.made), "fix", "es"), _count(len(total.changed), "file")
+        stream.write(f"Made {fixes} in {files}.\n")
+
+
 def _summary(total: Total, options: argparse.Namespace, stream: TextIO, style: Style) -> None:
-    if total.fixed:
-        stream.write(f"Made {_count(total.fixed, 'fix', 'es')} in {_count(len(total.changed), 'file')}.\n")
+    if total.made:
+        stream.write(f"Made {_count(len(total.made), 'fix', 'es')} in {_count(len(total.changed), 'file')}.\n")
     if not total.findings:
         if total.files:
-            stream.write("No findings left.\n" if total.fixed else "No findings.\n")
+            stream.write("No findings left.\n" if total.made else "No findings.\n")
         return
     counts = [(severity, sum(f.severity is severity for f in total.findings)) for severity in reversed(_ORDER)]
     words = [_count(n, severity.value if severity is not Severity.INFO else "note") for severity, n in counts if n]
@@ -156,12 +251,19 @@ def _hint(total: Total, options: argparse.Namespace, stream: TextIO) -> None:
         stream.write(f"{unsafe} fixable with --fix --unsafe-fixes.\n")
 
 
+def _tell_files(total: Total, stream: TextIO, started: float) -> None:
+    seconds = time.perf_counter() - started
+    stream.write(f"Checked {_count(total.files, 'file')} ({total.relevant} with torch) in {seconds:.2f} s.\n")
+
+
 def _statistics(
     total: Total, options: argparse.Namespace, stream: TextIO, outputs: list[Output], started: float
 ) -> None:
     counts: dict[str, list[Finding]] = {}
     for finding in total.findings:
         counts.setdefault(finding.code, []).append(finding)
+    if options.silent:
+        return
     rows = sorted(counts.items(), key=lambda item: (-len(item[1]), item[0]))
     if outputs[0].format in ("json", "json-lines"):
         import json
@@ -177,13 +279,11 @@ def _statistics(
     for code, found in rows:
         fixable = sum(map(_fixable, found))
         note = "" if not fixable else " [*]" if fixable == len(found) else f" [{fixable} fixable]"
-        worst = max((f.severity or Severity.WARNING for f in found), key=_ORDER.index)
+        worst = max(found, key=_strength).severity
         stream.write(f"{len(found):>{width}}  {style.severity(code, worst)} {found[0].name}{note}\n")
     if not options.quiet:
         _summary(total, options, stream, style)
-        seconds = time.perf_counter() - started
-        files = _count(total.files, "file")
-        stream.write(f"Checked {files} ({total.relevant} with torch) in {seconds:.2f} s.\n")
+        _tell_files(total, stream, started)
 
 
 def _fixable(finding: Finding) -> bool:

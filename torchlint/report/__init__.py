@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
-from typing import Protocol, TextIO
+from typing import NamedTuple, Protocol, TextIO
 
 from torchlint.findings import Finding, Fix, Safety, Severity
 from torchlint.rule import Rule
@@ -14,11 +14,21 @@ from torchlint.source.text import Lines
 FORMATS = {
     "full": "torchlint.report.full",
     "concise": "torchlint.report.concise",
+    "grouped": "torchlint.report.grouped",
     "json": "torchlint.report.json",
     "json-lines": "torchlint.report.json_lines",
+    "sarif": "torchlint.report.sarif",
     "github": "torchlint.report.github",
+    "gitlab": "torchlint.report.gitlab",
+    "junit": "torchlint.report.junit",
+    "rdjson": "torchlint.report.rdjson",
+    "markdown": "torchlint.report.markdown",
+    "agent": "torchlint.report.agent",
 }
-FOR_PEOPLE = ("full", "concise")
+FOR_PEOPLE = ("full", "concise", "grouped")
+"""Formats that a summary follows; the others are for programs."""
+WITH_SUPPRESSED = ("json", "json-lines", "sarif")
+"""Formats that can show suppressed findings too."""
 
 
 class Style:
@@ -50,6 +60,14 @@ class Style:
 _COLOURS = {Severity.ERROR: 31, Severity.WARNING: 33, Severity.INFO: 34}
 
 
+class Suppressed(NamedTuple):
+    """A finding that somebody took out: `by` is `comment` or `baseline`, `reason` what is said there, or empty."""
+
+    finding: Finding
+    by: str
+    reason: str
+
+
 class Results:
     """Findings to be shown, with what a format may want to know about them.
 
@@ -58,23 +76,71 @@ class Results:
         known: rules by code.
         text_of: the text of a file (empty if there is none), asked once per file.
         cap: the number of findings shown per rule in `full`; `None` for all.
-        directory: what shown paths are relative to.
+        directory: what paths are relative to where people read them; the working directory by default.
+        suppressed: findings that somebody took out.
+        with_suppressed: whether the formats of `WITH_SUPPRESSED` show them too, marked as such.
+        selected: the rules that were on.
+        problems: what could not be done, a line each.
     """
 
     def __init__(
         self,
-        findings: list[Finding],
+        findings: Sequence[Finding],
         known: Mapping[str, Rule],
         text_of: Callable[[str], str],
         cap: int | None = None,
         directory: str | None = None,
+        suppressed: Sequence[Suppressed] = (),
+        with_suppressed: bool = False,
+        selected: Sequence[Rule] = (),
+        problems: Sequence[str] = (),
     ) -> None:
         self.findings = findings
         self.known = known
         self.cap = cap
         self.directory = directory or os.getcwd()
+        self.suppressed = {entry.finding: entry for entry in suppressed}
+        self._with_suppressed = with_suppressed
+        self.selected = selected
+        self.problems = problems
         self._text_of = text_of
         self._lines: dict[str, Lines] = {}
+        self._repository: str | None = None
+        self._fingerprints: dict[Finding, str] | None = None
+
+    @property
+    def listed(self) -> Sequence[Finding]:
+        """The findings that a format of `WITH_SUPPRESSED` lists."""
+        return self._every() if self._with_suppressed else self.findings
+
+    def _every(self) -> Sequence[Finding]:
+        if not self.suppressed:
+            return self.findings
+        return sorted((*self.findings, *self.suppressed), key=lambda finding: (finding.place, finding.code))
+
+    @property
+    def repository(self) -> str:
+        """What paths are relative to for a service that shows the repository: its top, else the directory."""
+        if self._repository is None:
+            self._repository = repository_of(self.directory) or self.directory
+        return self._repository
+
+    def fingerprint(self, finding: Finding) -> str:
+        """The identity of a finding, the same in every format and in every run, whatever directory it starts in."""
+        if self._fingerprints is None:
+            from torchlint.fingerprint import Fingerprints
+
+            made = Fingerprints(self.repository)
+            self._fingerprints = {each: made.of(each, self.lines(each.place.path).text) for each in self._every()}
+        return self._fingerprints[finding]
+
+    def only(self, finding: Finding) -> Results:
+        """The same with one finding."""
+        from copy import copy
+
+        same = copy(self)
+        same.findings = [finding]
+        return same
 
     def lines(self, path: str) -> Lines:
         """The lines of a file."""
@@ -87,12 +153,30 @@ class Results:
 
     def shown(self, path: str) -> str:
         """A path as people write it: relative where it is inside the directory."""
-        inside = self.directory.rstrip(os.sep) + os.sep
-        return path[len(inside) :] if path.startswith(inside) else path
+        return _below(self.directory, path) or path
+
+    def in_repository(self, path: str) -> str:
+        """A path as a service knows it: with forward slashes, relative where it is inside the repository."""
+        return (_below(self.repository, path) or path).replace(os.sep, "/")
 
     def position(self, path: str, line: int, column: int) -> tuple[int, int]:
         """Line and column from 1, the column in code points."""
         return line, self.lines(path).code_points(line, column) + 1
+
+
+def _below(directory: str, path: str) -> str | None:
+    inside = directory.rstrip(os.sep) + os.sep
+    return path[len(inside) :] if path.startswith(inside) else None
+
+
+def repository_of(directory: str) -> str | None:
+    """The top of the repository that a directory lies in."""
+    while not os.path.exists(os.path.join(directory, ".git")):
+        parent = os.path.dirname(directory)
+        if parent == directory:
+            return None
+        directory = parent
+    return directory
 
 
 class Render(Protocol):

@@ -77,7 +77,7 @@ def cells(text: str) -> int:
 def diff(text: str, edits: Sequence[TextEdit], style: Style) -> Iterator[str]:
     """What edits change, as old and new lines with one line of context and the old numbers."""
     lines = Lines(text)
-    blocks = [(first, last, _replaced(lines, first, last, inside)) for first, last, inside in _blocks(lines, edits)]
+    blocks = list(replaced_lines(lines, edits))
     if not blocks:
         return
     gutter = len(str(blocks[-1][1] + 1))
@@ -90,6 +90,12 @@ def diff(text: str, edits: Sequence[TextEdit], style: Style) -> Iterator[str]:
         if last < len(lines.lines):
             yield _same(lines, last + 1, gutter, style)
     yield f"{' ' * gutter} {style.dim('|')}"
+
+
+def replaced_lines(lines: Lines, edits: Sequence[TextEdit]) -> Iterator[tuple[int, int, list[str]]]:
+    """The ranges of lines that edits touch, first and last, each with the lines that take its place."""
+    for first, last, inside in _blocks(lines, edits):
+        yield first, last, _replaced(lines, first, last, inside)
 
 
 def _changes(old: list[str], new: list[str], first: int, gutter: int, style: Style) -> Iterator[str]:

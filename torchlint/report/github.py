@@ -16,7 +16,7 @@ def render(results: Results, stream: TextIO, style: Style) -> None:
         path, span = finding.place
         line, column = results.position(path, span.line, span.column)
         end_line, end_column = results.position(path, span.end_line, span.end_column)
-        shown = results.shown(path).replace("\\", "/")
+        shown = results.in_repository(path)
         level = _LEVELS.get(finding.severity or Severity.WARNING, "warning")
         where = f"file={_property(shown)},line={line},endLine={end_line}"
         if line == end_line:

@@ -12,5 +12,5 @@ from torchlint.report.records import Records
 def render(results: Results, stream: TextIO, style: Style) -> None:
     """Write one array."""
     records = Records(results)
-    json.dump([records.of(finding) for finding in results.findings], stream, indent=2)
+    json.dump([records.of(finding) for finding in results.listed], stream, indent=2)
     stream.write("\n")

@@ -12,6 +12,6 @@ from torchlint.report.records import Records
 def render(results: Results, stream: TextIO, style: Style) -> None:
     """Write and flush one line per finding."""
     records = Records(results)
-    for finding in results.findings:
+    for finding in results.listed:
         stream.write(json.dumps(records.of(finding)) + "\n")
         stream.flush()

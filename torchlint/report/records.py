@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from torchlint.findings import Finding, Fix, Place, Safety, Severity, Span
-from torchlint.fingerprint import Fingerprints
 from torchlint.report import Results
 
 _APPLICABILITY = {Safety.SAFE: "safe", Safety.UNSAFE: "unsafe", Safety.SHOWN: "display"}
@@ -16,7 +15,6 @@ class Records:
 
     def __init__(self, results: Results) -> None:
         self._results = results
-        self._fingerprints = Fingerprints(results.directory)
 
     def of(self, finding: Finding) -> dict[str, Any]:
         """The object of one finding."""
@@ -33,9 +31,14 @@ class Records:
             "fix": self._fix(path, finding.fix),
             "other_fixes": [self._fix(path, fix) for fix in finding.fixes[1:]],
             "related": [self._related(related.place, related.message) for related in finding.related],
-            "fingerprint": self._fingerprints.of(finding, self._results.lines(path).text),
+            "fingerprint": self._results.fingerprint(finding),
+            "suppressed": self._suppressed(finding),
             "url": rule.url if rule else None,
         }
+
+    def _suppressed(self, finding: Finding) -> dict[str, str] | None:
+        entry = self._results.suppressed.get(finding)
+        return {"by": entry.by, "reason": entry.reason} if entry else None
 
     def _range(self, path: str, span: Span) -> dict[str, Any]:
         return {

@@ -1,0 +1,75 @@
+"""Findings for language models and scripts: a line per finding, then why and how to repair it, in few words.
+
+No colours, no frames, no paths that depend on the machine, and the same order in every run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from difflib import SequenceMatcher
+from typing import TextIO
+
+from torchlint.docs import doc_of
+from torchlint.findings import Finding, Fix, Safety, Severity
+from torchlint.report import Results, Style
+from torchlint.report.frame import replaced_lines
+from torchlint.source.text import Lines
+
+_HOW = {Safety.SAFE: "--fix", Safety.UNSAFE: "--fix --unsafe-fixes", Safety.SHOWN: "by hand"}
+
+
+def render(results: Results, stream: TextIO, style: Style) -> None:
+    """Write `path:line:column: severity code name: message` for each finding, below it its places, why, and its fix."""
+    explained: set[str] = set()
+    for finding in results.findings:
+        path, span = finding.place
+        line, column = results.position(path, span.line, span.column)
+        severity = (finding.severity or Severity.WARNING).value
+        where = f"{results.shown(path)}:{line}:{column}"
+        stream.write(f"{where}: {severity} {finding.code} {finding.name}: {_one_line(finding.message)}\n")
+        for there, message in finding.related:
+            line, column = results.position(there.path, there.span.line, there.span.column)
+            stream.write(f"  see {results.shown(there.path)}:{line}:{column}: {_one_line(message)}\n")
+        if finding.code not in explained and finding.code in results.known:
+            explained.add(finding.code)
+            stream.write(f"  why: {doc_of(results.known[finding.code]).title}\n")
+        for fix in finding.fixes:
+            stream.writelines(_repair(results, finding, fix))
+    count, files = len(results.findings), len({finding.place.path for finding in results.findings})
+    stream.write(f"{count} finding{'s' * (count != 1)} in {files} file{'s' * (files != 1)}\n")
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())
+
+
+def _repair(results: Results, finding: Finding, fix: Fix) -> Iterator[str]:
+    lines = results.lines(finding.place.path)
+    hunks = list(_hunks(lines, fix))
+    how = f" ({_HOW[fix.safety]})" if hunks else ""
+    yield f"  help: {fix.title}{how}\n"
+    if hunks:
+        yield from ("```diff\n", *hunks, "```\n")
+
+
+def _hunks(lines: Lines, fix: Fix) -> Iterator[str]:
+    """What a fix changes, as hunks of a unified diff without context."""
+    if not fix.verbs:
+        return
+    from torchlint.fixes import edits_of
+
+    moved = 0
+    for first, last, new in replaced_lines(lines, edits_of(lines.text, fix) or ()):
+        old = [line.rstrip("\r\n") for line in lines.lines[first - 1 : last]]
+        for kind, a, b, c, d in SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
+            if kind == "equal":
+                continue
+            yield f"@@ -{_range(first + a, b - a)} +{_range(first + c + moved, d - c)} @@\n"
+            yield from (f"-{line}\n" for line in old[a:b])
+            yield from (f"+{line}\n" for line in new[c:d])
+        moved += len(new) - len(old)
+
+
+def _range(line: int, count: int) -> str:
+    """A range of a hunk's header; an empty one names the line before it."""
+    return f"{line if count else line - 1},{count}" if count != 1 else str(line)
