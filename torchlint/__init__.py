@@ -10,9 +10,8 @@ three-valued answers: yes, no, cannot tell. `rules/` (beside this package, a sub
 one file per rule, which is its manual, examples, check, fix and evidence; rules import `torchlint.api` alone. `engine`
 is a pure function from text and settings to findings. The surfaces translate findings for people and machines.
 
-Detection uses Python's `ast`, which also proves every repair; statements that a repair moves or indents are written by
-libcst (`fixes/` alone imports it). pygls lives in `lsp/`; torch is imported only to run the evidence of a rule
-(`witness`), never to check code.
+Detection uses Python's `ast`; every repair is made by libcst (`fixes/` alone imports it); pygls lives in `lsp/`; torch
+is imported only to run the evidence of a rule (`witness`), never to check code.
 """
 
 __version__ = "0.1.0"

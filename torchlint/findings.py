@@ -70,7 +70,7 @@ class Related(NamedTuple):
 
 
 class Verb(NamedTuple):
-    """One step of a repair, in words that `torchlint.fixes` turns into text edits.
+    """One step of a repair, in words that `torchlint.fixes` turns into text edits with libcst.
 
     `kind` names the step; `span` is the statement or expression that it concerns, in the checked file; `code` is new
     code, `name` a keyword or an imported name, `to` a second span (the destination of a move). Build them with the

@@ -1,8 +1,7 @@
 """Repairs: the verbs of a fix become minimal text edits.
 
-Rules build fixes with `torchlint.fixes.verbs`; surfaces ask here for edits. An edit is the least text that must change,
-and parsing the result proves it. Statements that move or get another indentation are written by libcst, which is
-imported by the first fix that needs it.
+Rules build fixes with `torchlint.fixes.verbs`; surfaces ask here for edits. libcst parses and writes the code that is
+to change, and is imported by the first call that needs it.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ class TextEdit(NamedTuple):
 
 
 def available() -> bool:
-    """Whether libcst can be imported; without it the fixes that move or indent statements are not made."""
+    """Whether libcst can be imported; without it `edits_of` is always `None`."""
     from importlib.util import find_spec
 
     return find_spec("libcst") is not None
@@ -34,12 +33,14 @@ def edits_of(text: str, fix: Fix) -> list[TextEdit] | None:
     """The edits that carry out a fix, sorted and not overlapping.
 
     `text` is the file without a byte order mark. `None`: this fix cannot be made faithfully here (a comment would be
-    lost, the code has a form that the verb does not handle, the result would not parse, libcst is needed and missing).
+    lost, the code has a form that the verb does not handle, the result would not parse, libcst is missing).
     """
     if fix.verbs and all(verb.kind == "uncomment" for verb in fix.verbs):
         from torchlint.fixes.comments import uncommented
 
         return uncommented(text, fix)
+    if not available():
+        return None
     from torchlint.fixes.edits import edits_of as compute
 
     return compute(text, fix)

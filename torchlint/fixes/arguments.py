@@ -1,170 +1,103 @@
-"""Argument lists of calls as text: a change keeps the layout and the comments of the other arguments."""
+"""Argument lists of calls and bases of classes: a change keeps the layout and the comments of the others."""
 
 from __future__ import annotations
 
 import ast
-import re
 from typing import NamedTuple
 
-from torchlint.fixes.parsed import Parsed
-from torchlint.source.text import split
-
-_SPACE = re.compile(r"(?:[\s\\]|#[^\r\n]*)*")
-_COMMENT = re.compile(r"#[^\r\n]*")
+import libcst as cst
 
 
 class Argument(NamedTuple):
-    """One argument as `ast` reads it and as it is written, with its own brackets.
+    """One argument as libcst writes it and as `ast` reads it."""
 
-    `gap` is the space before the comma, or before the closing bracket if there is none; `space` is behind the comma.
-    """
-
+    code: cst.Arg
     item: ast.expr | ast.keyword
-    code: str
-    gap: str = ""
-    comma: bool = False
-    space: str = ""
-
-    @property
-    def written(self) -> str:
-        """The argument and all up to the next one."""
-        return f"{self.code}{self.gap}{',' if self.comma else ''}{self.space}"
 
 
-class Arguments(NamedTuple):
-    """The arguments of a call; `before` is what stands in front of the first: callee, bracket and `lead`, the space."""
-
-    head: str
-    lead: str
-    items: tuple[Argument, ...]
-
-    @property
-    def written(self) -> str:
-        """The whole call."""
-        return f"{self.head}{self.lead}{''.join(argument.written for argument in self.items)})"
+Space = cst.BaseParenthesizableWhitespace
 
 
-def arguments_of(parsed: Parsed, call: ast.Call) -> Arguments | None:
-    """How the arguments of a call are written; `None` where its text is not understood."""
-    end = parsed.end(call) - 1
-    at = parsed.end(call.func)
-    while parsed.text[(at := _behind_space(parsed.text, at))] == ")":
-        at += 1
-    if parsed.text[at] != "(":
-        return None
-    head = parsed.text[parsed.start(call) : at + 1]
-    items: list[ast.expr | ast.keyword] = [*call.args, *call.keywords]
-    items.sort(key=lambda item: (item.lineno, item.col_offset))
-    if len(items) == 1 and isinstance(items[0], ast.GeneratorExp) and parsed.start(items[0]) == at:
-        start = _behind_space(parsed.text, at + 1)
-        code = parsed.text[start:end].rstrip()
-        gap = parsed.text[start + len(code) : end]
-        return Arguments(head, parsed.text[at + 1 : start], (Argument(items[0], code, gap),))
-    lead_end = start = _behind_space(parsed.text, at + 1)
-    found: list[Argument] = []
-    for number, item in enumerate(items):
-        last = number == len(items) - 1
-        own_end = parsed.end(item)
-        bare = _without_comments(parsed.text[own_end : end if last else parsed.start(items[number + 1])])
-        left, comma, right = bare.partition(",")
-        code_end = own_end + left.rfind(")") + 1
-        comma_at = own_end + len(left)
-        next_start = end if last else _behind_space(parsed.text, comma_at + 1)
-        if (not comma and not last) or left.strip(" \t\f\r\n\\)") or right.strip(" \t\f\r\n\\("):
-            return None
-        code, gap = parsed.text[start:code_end], parsed.text[code_end:comma_at]
-        found.append(Argument(item, code, gap, bool(comma), parsed.text[comma_at + 1 : next_start] if comma else ""))
-        start = next_start
-    return Arguments(head, parsed.text[at + 1 : lead_end], tuple(found))
+def add(arguments: list[Argument], index: int, new: Argument, before: Space) -> list[Argument]:
+    """The list with `new` at `index`; `before` is the space behind the opening bracket."""
+    between = _between(arguments, before)
+    if index < len(arguments):
+        code = new.code.with_changes(comma=cst.Comma(whitespace_after=between))
+        return [*arguments[:index], Argument(code, new.item), *arguments[index:]]
+    if not arguments:
+        return [new]
+    last = arguments[-1]
+    if isinstance(last.code.comma, cst.Comma):
+        tail = last.code.comma.whitespace_after
+        code = last.code.with_changes(comma=last.code.comma.with_changes(whitespace_after=_kept(tail, between)))
+        trailing = cst.Comma(whitespace_after=_plain(tail))
+        return [*arguments[:-1], Argument(code, last.item), Argument(new.code.with_changes(comma=trailing), new.item)]
+    tail = last.code.whitespace_after_arg
+    comma = cst.Comma(whitespace_after=_kept(tail, between))
+    code = last.code.with_changes(comma=comma, whitespace_after_arg=cst.SimpleWhitespace(""))
+    added = new.code.with_changes(whitespace_after_arg=_plain(tail))
+    return [*arguments[:-1], Argument(code, last.item), Argument(added, new.item)]
 
 
-def add(arguments: Arguments, index: int, item: ast.expr | ast.keyword, code: str) -> Arguments:
-    """The list with new code at an index."""
-    head, lead, old = arguments
-    if len(old) == 1 and isinstance(old[0].item, ast.GeneratorExp) and not old[0].code.startswith("("):
-        old = (old[0]._replace(code=f"({old[0].code})"),)
-    between = _between(old, lead)
-    if index < len(old):
-        return Arguments(head, lead, (*old[:index], Argument(item, code, comma=True, space=between), *old[index:]))
-    if not old:
-        return Arguments(head, lead, (Argument(item, code),))
-    last = old[-1]
-    if last.comma:
-        new = Argument(item, code, comma=True, space=_plain(last.space))
-        last = last._replace(space=_kept(last.space, between))
-    else:
-        new = Argument(item, code, gap=_plain(last.gap))
-        last = last._replace(gap="", comma=True, space=_kept(last.gap, between))
-    return Arguments(head, lead, (*old[:-1], last, new))
-
-
-def remove(arguments: Arguments, index: int) -> Arguments:
-    """The list without one argument."""
-    head, lead, old = arguments
-    removed = old[index]
-    behind = removed.space if removed.comma else removed.gap
-    if len(old) == 1:
-        merged = _merged(lead, behind)
-        return Arguments(head, merged if "#" in merged else "", ())
+def remove_at(arguments: list[Argument], index: int, before: Space) -> tuple[list[Argument], Space]:
+    """The list without one argument, and the space behind the opening bracket."""
+    removed = arguments[index].code
+    comma = removed.comma if isinstance(removed.comma, cst.Comma) else None
+    behind = comma.whitespace_after if comma else removed.whitespace_after_arg
+    if len(arguments) == 1:
+        merged = _merged(before, behind)
+        return [], merged if _has_comment(merged) else cst.SimpleWhitespace("")
     if index == 0:
-        return Arguments(head, _merged(lead, behind), old[1:])
-    previous, last = old[index - 1], index == len(old) - 1
-    space = _merged(previous.space, behind, last=last)
-    if last and not removed.comma:
-        previous = previous._replace(gap=space, comma=False, space="")
+        return arguments[1:], _merged(before, behind)
+    previous = arguments[index - 1]
+    assert isinstance(previous.code.comma, cst.Comma)
+    space = _merged(previous.code.comma.whitespace_after, behind, last=index == len(arguments) - 1)
+    if index < len(arguments) - 1 or comma:
+        code = previous.code.with_changes(comma=previous.code.comma.with_changes(whitespace_after=space))
     else:
-        previous = previous._replace(space=space)
-    return Arguments(head, lead, (*old[: index - 1], previous, *old[index + 1 :]))
+        code = previous.code.with_changes(comma=cst.MaybeSentinel.DEFAULT, whitespace_after_arg=space)
+    return [*arguments[: index - 1], Argument(code, previous.item), *arguments[index + 1 :]], before
 
 
-def _behind_space(text: str, at: int) -> int:
-    match = _SPACE.match(text, at)
-    assert match is not None
-    return match.end()
-
-
-def _without_comments(space: str) -> str:
-    return _COMMENT.sub(lambda comment: " " * len(comment[0]), space) if "#" in space else space
-
-
-def _between(arguments: tuple[Argument, ...], lead: str) -> str:
+def _between(arguments: list[Argument], before: Space) -> Space:
     """The space that separates arguments here, without comments."""
     if len(arguments) > 1:
-        return _plain(arguments[-2].space)
-    return _plain(lead) if _many(lead) else " "
+        comma = arguments[-2].code.comma
+        assert isinstance(comma, cst.Comma)
+        return _plain(comma.whitespace_after)
+    return _plain(before) if isinstance(before, cst.ParenthesizedWhitespace) else cst.SimpleWhitespace(" ")
 
 
-def _many(space: str) -> bool:
-    """Whether a space goes over several lines."""
-    return "\n" in space or "\r" in space
-
-
-def _plain(space: str) -> str:
-    """The line end and the last indentation of a space of several lines."""
-    if not _many(space):
+def _plain(space: Space) -> Space:
+    if not isinstance(space, cst.ParenthesizedWhitespace):
         return space
-    first = split(space)[0]
-    return first[len(first.rstrip("\r\n")) :] + _last_line(space)
+    line = cst.TrailingWhitespace(cst.SimpleWhitespace(""), None, space.first_line.newline)
+    return cst.ParenthesizedWhitespace(line, [], space.indent, space.last_line)
 
 
-def _last_line(space: str) -> str:
-    return space[max(space.rfind("\n"), space.rfind("\r")) + 1 :]
-
-
-def _kept(tail: str, between: str) -> str:
+def _kept(tail: Space, between: Space) -> Space:
     """The space between the old last argument and a new one: the comments of `tail`, the layout of `between`."""
-    if "#" not in tail:
+    if not _has_comment(tail) or not isinstance(tail, cst.ParenthesizedWhitespace):
         return between
-    return tail[: len(tail) - len(_last_line(tail))] + _last_line(between if _many(between) else tail)
+    end = between if isinstance(between, cst.ParenthesizedWhitespace) else tail
+    return tail.with_changes(indent=end.indent, last_line=end.last_line)
 
 
-def _merged(before: str, behind: str, *, last: bool = False) -> str:
+def _merged(before: Space, behind: Space, *, last: bool = False) -> Space:
     """One space for the two around a removed argument, with the comments of both."""
-    if not _many(behind):
-        return behind if last and "#" not in before else before
-    if not _many(before):
+    if not isinstance(behind, cst.ParenthesizedWhitespace):
+        return behind if last and not _has_comment(before) else before
+    if not isinstance(before, cst.ParenthesizedWhitespace):
         return behind
-    first, *rest = split(behind)
-    indent = _last_line(before)
-    comment = f"{indent}{first.lstrip()}" if first.strip() else ""
-    return before[: len(before) - len(indent)] + comment + "".join(rest)
+    lines = list(before.empty_lines)
+    if behind.first_line.comment is not None:
+        lines.append(cst.EmptyLine(before.indent, before.last_line, behind.first_line.comment, cst.Newline()))
+    return cst.ParenthesizedWhitespace(
+        before.first_line, [*lines, *behind.empty_lines], behind.indent, behind.last_line
+    )
+
+
+def _has_comment(space: Space) -> bool:
+    if not isinstance(space, cst.ParenthesizedWhitespace):
+        return False
+    return space.first_line.comment is not None or any(line.comment is not None for line in space.empty_lines)

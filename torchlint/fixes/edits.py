@@ -15,7 +15,7 @@ def edits_of(text: str, fix: Fix) -> list[TextEdit] | None:
     parsed = parse(text)
     try:
         changes = _changes_of(parsed, fix.verbs) if parsed is not None else None
-    except (RecursionError, ImportError):
+    except RecursionError:
         return None
     if parsed is None or not changes:
         return None

@@ -1,4 +1,4 @@
-"""Repairs inside one expression: pieces of its text are put together, and the tree of the statement proves the result.
+"""Repairs inside one expression: libcst parses and writes it, and the tree of the statement proves the result.
 
 Each function returns the changes, or `None` where the result would not be exactly what was meant.
 """
@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import ast
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
+
+import libcst as cst
 
 from torchlint.findings import Verb
-from torchlint.fixes.arguments import Arguments, add, arguments_of, remove
+from torchlint.fixes.arguments import Argument, add, remove_at
 from torchlint.fixes.changes import Change, trimmed
 from torchlint.fixes.parsed import Parsed, comments, is_elif, tree_of
 
@@ -19,11 +21,14 @@ _HOLE = "_torchlint_hole_"
 
 def wrap(parsed: Parsed, node: ast.expr, template: str) -> list[Change] | None:
     """Put an expression into the `{}` of a template."""
-    meant, old = expression_tree(template.replace("{}", _HOLE, 1)), parsed.slice(node)
-    if meant is None or "{}" not in template or expression_tree(old) is None:
+    holed = template.replace("{}", _HOLE, 1)
+    meant, outer, old = expression_tree(holed), _parsed(parsed, holed), parsed.slice(node)
+    inner = _parsed(parsed, old)
+    if meant is None or outer is None or inner is None or holed == template:
         return None
     expected = _Fill(node).visit(meant)
-    bare, bracketed = (template.strip().replace("{}", filling, 1) for filling in (old, f"({old})"))
+    bare = _code(parsed, outer.visit(_Put(inner)))
+    bracketed = _code(parsed, outer.visit(_Put(_bracketed(inner))))
     for new in (bare, bracketed, f"({bare})", f"({bracketed})"):
         if _is_meant(parsed, node, new, expected):
             return _around(parsed.start(node), old, new)
@@ -32,42 +37,50 @@ def wrap(parsed: Parsed, node: ast.expr, template: str) -> list[Change] | None:
 
 def replace(parsed: Parsed, node: ast.expr, code: str) -> list[Change] | None:
     """Put new code in the place of an expression; its comments must not be lost."""
-    meant = expression_tree(code)
-    return None if meant is None else _swapped(parsed, node, code.strip(), meant)
+    meant, new = expression_tree(code), _parsed(parsed, code)
+    if meant is None or new is None:
+        return None
+    return _swapped(parsed, node, _code(parsed, new), meant)
 
 
 def unwrap(parsed: Parsed, node: ast.expr, part: ast.expr) -> list[Change] | None:
     """Put a part of an expression in the place of the whole."""
-    inner = parsed.slice(part)
-    if expression_tree(inner) is None or not any(child is part for child in ast.walk(node)):
+    inner = _parsed(parsed, parsed.slice(part))
+    if inner is None or not any(child is part for child in ast.walk(node)):
         return None
-    return _swapped(parsed, node, inner, part)
+    return _swapped(parsed, node, _code(parsed, inner), part)
 
 
 def rename_attribute(parsed: Parsed, node: ast.expr, name: str) -> list[Change] | None:
     """Replace the last part of an attribute."""
-    old = parsed.slice(node)
-    if not isinstance(node, ast.Attribute) or not old.endswith(node.attr) or not name.isidentifier():
+    old = _parsed(parsed, parsed.slice(node))
+    if not isinstance(node, ast.Attribute) or not isinstance(old, cst.Attribute) or not name.isidentifier():
         return None
-    return _swapped(parsed, node, old.removesuffix(node.attr) + name, ast.Attribute(node.value, name, node.ctx))
+    new = _code(parsed, old.with_changes(attr=cst.Name(name)))
+    return _swapped(parsed, node, new, ast.Attribute(node.value, name, node.ctx))
 
 
 def change_arguments(parsed: Parsed, node: ast.expr, verbs: Iterable[Verb]) -> list[Change] | None:
     """Carry out all verbs that concern the arguments of one call."""
-    if not isinstance(node, ast.Call):
+    call = _parsed(parsed, parsed.slice(node))
+    if not isinstance(node, ast.Call) or not isinstance(call, cst.Call):
         return None
-    arguments = arguments_of(parsed, node)
+    arguments = _arguments(node, call)
+    before = call.whitespace_before_args
     for verb in verbs:
-        arguments = _ARGUMENT_VERBS[verb.kind](parsed, arguments, verb) if arguments is not None else None
-    if arguments is None:
-        return None
-    items = [argument.item for argument in arguments.items]
+        step = _ARGUMENT_VERBS[verb.kind](parsed, arguments, before, verb) if arguments is not None else None
+        if step is None:
+            return None
+        arguments, before = step
+    assert arguments is not None
+    items = [argument.item for argument in arguments]
     expected = ast.Call(
         node.func,
         [item for item in items if isinstance(item, ast.expr)],
         [item for item in items if isinstance(item, ast.keyword)],
     )
-    return _swapped(parsed, node, arguments.written, expected)
+    changed = call.with_changes(args=[argument.code for argument in arguments], whitespace_before_args=before)
+    return _swapped(parsed, node, _code(parsed, changed), expected)
 
 
 def expression_tree(code: str) -> ast.expr | None:
@@ -77,48 +90,74 @@ def expression_tree(code: str) -> ast.expr | None:
     return statement.value if isinstance(statement, ast.Expr) else None
 
 
-def _set_keyword(parsed: Parsed, arguments: Arguments, verb: Verb) -> Arguments | None:
-    meant, code = expression_tree(verb.code), verb.code.strip()
-    if meant is None or not verb.name.isidentifier():
+_Step = tuple[list[Argument], cst.BaseParenthesizableWhitespace] | None
+
+
+def _set_keyword(
+    parsed: Parsed, arguments: list[Argument], before: cst.BaseParenthesizableWhitespace, verb: Verb
+) -> _Step:
+    meant, value = expression_tree(verb.code), _parsed(parsed, verb.code)
+    if meant is None or value is None or not verb.name.isidentifier():
         return None
-    item, index = ast.keyword(verb.name, meant), _position(arguments, verb.name)
-    if index is not None:
-        name, equals, value = arguments.items[index].code.partition("=")
-        space = value[: len(value) - len(value.lstrip())]
-        return _with(arguments, index, item, f"{name}{equals}{space}{code}")
-    doubles = (i for i, old in enumerate(arguments.items) if isinstance(old.item, ast.keyword) and not old.item.arg)
-    return add(arguments, next(doubles, len(arguments.items)), item, f"{verb.name}={code}")
+    for index, argument in enumerate(arguments):
+        if isinstance(argument.item, ast.keyword) and argument.item.arg == verb.name:
+            arguments[index] = Argument(argument.code.with_changes(value=value), ast.keyword(verb.name, meant))
+            return arguments, before
+    keyword = cst.Arg(
+        value,
+        keyword=cst.Name(verb.name),
+        equal=cst.AssignEqual(cst.SimpleWhitespace(""), cst.SimpleWhitespace("")),
+    )
+    index = next((i for i, argument in enumerate(arguments) if argument.code.star == "**"), len(arguments))
+    if len(arguments) == 1 and isinstance(arguments[0].item, ast.GeneratorExp):
+        arguments = [_with_own_brackets(arguments[0])]
+    return add(arguments, index, Argument(keyword, ast.keyword(verb.name, meant)), before), before
 
 
-def _remove_keyword(parsed: Parsed, arguments: Arguments, verb: Verb) -> Arguments | None:
-    index = _position(arguments, verb.name)
-    return remove(arguments, index) if index is not None else None
+def _remove_keyword(
+    parsed: Parsed, arguments: list[Argument], before: cst.BaseParenthesizableWhitespace, verb: Verb
+) -> _Step:
+    for index, argument in enumerate(arguments):
+        if isinstance(argument.item, ast.keyword) and argument.item.arg == verb.name:
+            return remove_at(arguments, index, before)
+    return None
 
 
-def _rename_keyword(parsed: Parsed, arguments: Arguments, verb: Verb) -> Arguments | None:
-    index = _position(arguments, verb.name)
-    if index is None or not verb.code.isidentifier():
+def _rename_keyword(
+    parsed: Parsed, arguments: list[Argument], before: cst.BaseParenthesizableWhitespace, verb: Verb
+) -> _Step:
+    for index, argument in enumerate(arguments):
+        if isinstance(argument.item, ast.keyword) and argument.item.arg == verb.name and verb.code.isidentifier():
+            code = argument.code.with_changes(keyword=cst.Name(verb.code))
+            arguments[index] = Argument(code, ast.keyword(verb.code, argument.item.value))
+            return arguments, before
+    return None
+
+
+def _add_argument(
+    parsed: Parsed, arguments: list[Argument], before: cst.BaseParenthesizableWhitespace, verb: Verb
+) -> _Step:
+    meant, value = expression_tree(verb.code), _parsed(parsed, verb.code)
+    if meant is None or value is None:
         return None
-    old = arguments.items[index]
-    assert isinstance(old.item, ast.keyword)
-    return _with(arguments, index, ast.keyword(verb.code, old.item.value), verb.code + old.code.removeprefix(verb.name))
+    named = (i for i, argument in enumerate(arguments) if isinstance(argument.item, ast.keyword))
+    index = next(named, len(arguments))
+    if len(arguments) == 1 and isinstance(arguments[0].item, ast.GeneratorExp):
+        arguments = [_with_own_brackets(arguments[0])]
+    return add(arguments, index, Argument(cst.Arg(value), meant), before), before
 
 
-def _add_argument(parsed: Parsed, arguments: Arguments, verb: Verb) -> Arguments | None:
-    meant = expression_tree(verb.code)
-    if meant is None:
-        return None
-    named = (i for i, argument in enumerate(arguments.items) if isinstance(argument.item, ast.keyword))
-    return add(arguments, next(named, len(arguments.items)), meant, verb.code.strip())
-
-
-def _remove_argument(parsed: Parsed, arguments: Arguments, verb: Verb) -> Arguments | None:
+def _remove_argument(
+    parsed: Parsed, arguments: list[Argument], before: cst.BaseParenthesizableWhitespace, verb: Verb
+) -> _Step:
     wanted = parsed.expression(verb.to)
-    index = next((i for i, argument in enumerate(arguments.items) if argument.item is wanted), None)
-    return remove(arguments, index) if index is not None else None
+    for index, argument in enumerate(arguments):
+        if wanted is not None and argument.item is wanted:
+            return remove_at(arguments, index, before)
+    return None
 
 
-_ARGUMENT_VERBS: dict[str, Callable[[Parsed, Arguments, Verb], Arguments | None]] = {
+_ARGUMENT_VERBS = {
     "set_keyword": _set_keyword,
     "remove_keyword": _remove_keyword,
     "rename_keyword": _rename_keyword,
@@ -130,15 +169,18 @@ ARGUMENT_VERBS = frozenset(_ARGUMENT_VERBS)
 """The verbs that change the arguments of a call; those of one call are carried out together."""
 
 
-def _position(arguments: Arguments, keyword: str) -> int | None:
-    items = (argument.item for argument in arguments.items)
-    return next((i for i, item in enumerate(items) if isinstance(item, ast.keyword) and item.arg == keyword), None)
+def _arguments(node: ast.Call, call: cst.Call) -> list[Argument] | None:
+    items: list[ast.expr | ast.keyword] = [*node.args, *node.keywords]
+    items.sort(key=lambda item: (item.lineno, item.col_offset))
+    if len(items) != len(call.args):
+        return None
+    return [Argument(code, item) for code, item in zip(call.args, items, strict=True)]
 
 
-def _with(arguments: Arguments, index: int, item: ast.keyword, code: str) -> Arguments:
-    changed = list(arguments.items)
-    changed[index] = changed[index]._replace(item=item, code=code)
-    return arguments._replace(items=tuple(changed))
+def _with_own_brackets(argument: Argument) -> Argument:
+    value = argument.code.value
+    bare = isinstance(value, cst.GeneratorExp) and not value.lpar
+    return Argument(argument.code.with_changes(value=_bracketed(value)), argument.item) if bare else argument
 
 
 def _swapped(parsed: Parsed, node: ast.expr, new: str, expected: ast.expr) -> list[Change] | None:
@@ -163,8 +205,8 @@ def _around(start: int, old: str, new: str) -> list[Change]:
 
 def _is_meant(parsed: Parsed, node: ast.expr, new: str, expected: ast.expr) -> bool:
     """Whether the statement with the new text reads as the old one with `expected` in the place of `node`."""
-    statement, holder = parsed.statement_of(node), parsed.holder(node)
-    if statement is None or holder is None:
+    statement = parsed.statement_of(node)
+    if statement is None:
         return False
     start, end, prefix, path = _context(parsed, statement)
     text = prefix + parsed.text[start : parsed.start(node)] + new + parsed.text[parsed.end(node) : end]
@@ -172,7 +214,7 @@ def _is_meant(parsed: Parsed, node: ast.expr, new: str, expected: ast.expr) -> b
     found = _at(tree, path) if tree is not None else None
     if found is None or tree is None or (prefix and len(tree.body) != 1):
         return False
-    parent, field, index = holder
+    parent, field, index = parsed.parents[node]
     _put(parent, field, index, _in_context(expected, node))
     try:
         wanted = ast.dump(statement)
@@ -191,8 +233,8 @@ def _context(parsed: Parsed, statement: ast.stmt) -> tuple[int, int, str, list[t
             return layout.line_start, layout.line_end, "", [("body", 0)]
     path: list[tuple[str, int]] = []
     current: ast.AST = statement
-    while (holder := parsed.holder(current)) is not None:
-        current, field, index = holder
+    while current in parsed.parents:
+        current, field, index = parsed.parents[current]
         path.insert(0, (field, -1 if index is None else index))
     return 0, len(parsed.text), "", path
 
@@ -225,9 +267,39 @@ def _in_context(expected: ast.expr, node: ast.expr) -> ast.expr:
     return expected
 
 
+def _parsed(parsed: Parsed, code: str) -> cst.BaseExpression | None:
+    config: cst.PartialParserConfig = cst.PartialParserConfig(default_newline=parsed.newline)
+    try:
+        node = cst.parse_expression(f"({code.strip()})", config=config)
+    except Exception:
+        return None
+    lpar, rpar = getattr(node, "lpar", ()), getattr(node, "rpar", ())
+    if not lpar or not rpar:
+        return None
+    return node.with_changes(lpar=lpar[1:], rpar=rpar[:-1])
+
+
+def _code(parsed: Parsed, node: object) -> str:
+    assert isinstance(node, cst.CSTNode)
+    return cst.Module([], default_newline=parsed.newline).code_for_node(node)
+
+
+def _bracketed(node: cst.BaseExpression) -> cst.BaseExpression:
+    return node.with_changes(lpar=[cst.LeftParen(), *node.lpar], rpar=[*node.rpar, cst.RightParen()])
+
+
 class _Fill(ast.NodeTransformer):
     def __init__(self, node: ast.expr) -> None:
         self.node = node
 
     def visit_Name(self, name: ast.Name) -> ast.expr:
         return _in_context(self.node, name) if name.id == _HOLE else name
+
+
+class _Put(cst.CSTTransformer):
+    def __init__(self, node: cst.BaseExpression) -> None:
+        super().__init__()
+        self.node = node
+
+    def leave_Name(self, original_node: cst.Name, updated_node: cst.Name) -> cst.BaseExpression:
+        return self.node if original_node.value == _HOLE else updated_node

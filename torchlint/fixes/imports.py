@@ -8,8 +8,10 @@ from collections.abc import Iterator
 from itertools import pairwise
 from typing import NamedTuple
 
-from torchlint.fixes.changes import Change, changed
-from torchlint.fixes.parsed import Parsed, tree_of
+import libcst as cst
+
+from torchlint.fixes.changes import Change
+from torchlint.fixes.parsed import Parsed
 from torchlint.fixes.statements import blank, comments_above, line_after
 
 
@@ -59,14 +61,32 @@ def renamed(code: str, bound: str, expression: str) -> str | None:
     """Code of a repair with another expression for an imported name."""
     if bound == expression or bound not in code:
         return code
-    tree = tree_of(code)
-    if tree is None:
+    try:
+        module = cst.parse_module(code)
+        other = cst.parse_expression(expression)
+    except Exception:
         return None
-    parsed = Parsed(code, tree)
-    names = [node for node in ast.walk(tree) if isinstance(node, ast.Name) and node.id == bound]
-    if any(parsed.slice(name) != bound for name in names):  # inside an f-string
-        return None
-    return changed(code, (Change(parsed.start(name), parsed.end(name), expression) for name in names))
+    return module.visit(_Rename(bound, other)).code
+
+
+class _Rename(cst.CSTTransformer):
+    def __init__(self, bound: str, other: cst.BaseExpression) -> None:
+        super().__init__()
+        self.bound = bound
+        self.other = other
+        self.kept: set[cst.CSTNode] = set()
+
+    def visit_Attribute(self, node: cst.Attribute) -> None:
+        self.kept.add(node.attr)
+
+    def visit_Arg(self, node: cst.Arg) -> None:
+        if node.keyword is not None:
+            self.kept.add(node.keyword)
+
+    def leave_Name(self, original_node: cst.Name, updated_node: cst.Name) -> cst.BaseExpression:
+        if original_node.value != self.bound or original_node in self.kept:
+            return updated_node
+        return self.other
 
 
 def _known(parsed: Parsed, first_use: int) -> Iterator[tuple[str, str]]:
@@ -113,7 +133,7 @@ def _rebound(parsed: Parsed, name: str) -> bool:
         if isinstance(node, ast.arg) and node.arg == name:
             return True
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) and node.name == name:
-            return not isinstance(parsed.parent(node), ast.ClassDef)
+            return not isinstance(parsed.parents[node][0], ast.ClassDef)
         if isinstance(node, ast.ExceptHandler) and node.name == name:
             return True
     return False

@@ -1,4 +1,4 @@
-"""Repairs by whole statements, in the indentation and the line ends of the file.
+"""Repairs by whole statements: libcst writes new and moved code in the indentation and line ends of the file.
 
 Each function returns the changes, or `None` where the code has a form that it does not handle.
 """
@@ -9,9 +9,12 @@ import ast
 from collections import Counter
 from textwrap import dedent
 
+import libcst as cst
+
+from torchlint.fixes.arguments import Argument, add
 from torchlint.fixes.changes import Change, trimmed
 from torchlint.fixes.expressions import expression_tree
-from torchlint.fixes.parsed import BLANK, Layout, Parsed, comments, is_elif, tree_of
+from torchlint.fixes.parsed import BLANK, Layout, Parsed, comments, is_elif
 
 _LEAVES = (ast.Return, ast.Raise, ast.Break, ast.Continue)
 
@@ -66,7 +69,7 @@ def remove(parsed: Parsed, statement: ast.stmt) -> list[Change] | None:
     block, index = parsed.siblings(statement)
     if is_elif(parsed, statement) or layout.behind == "?" or _loses_comments(parsed, layout):
         return None
-    if len(block) == 1 and not isinstance(parsed.parent(statement), ast.Module):
+    if len(block) == 1 and not isinstance(parsed.parents[statement][0], ast.Module):
         return [Change(layout.start, layout.end, "pass")]
     if layout.behind == ";" and not _only_semicolon(parsed, layout):
         return [Change(layout.start, parsed.start(block[index + 1]), "")]
@@ -95,12 +98,18 @@ def replace(parsed: Parsed, statement: ast.stmt, code: str) -> list[Change] | No
 
 def assign(parsed: Parsed, statement: ast.stmt, target: str) -> list[Change] | None:
     """An expression statement as an assignment to a target."""
-    goal, start = expression_tree(target), parsed.start(statement)
-    if not isinstance(statement, ast.Expr) or not isinstance(
-        goal, ast.Name | ast.Attribute | ast.Subscript | ast.Tuple
-    ):
+    if not isinstance(statement, ast.Expr) or expression_tree(target) is None:
         return None
-    return [Change(start, start, f"{target.strip()} = ")]
+    old = parsed.slice(statement)
+    try:
+        value = cst.parse_expression(old, _config(parsed))
+        goal = cst.parse_expression(target.strip())
+        if not isinstance(goal, cst.Name | cst.Attribute | cst.Subscript | cst.Tuple):
+            return None
+        written = cst.SimpleStatementLine([cst.Assign([cst.AssignTarget(goal)], value)])
+    except Exception:
+        return None
+    return trimmed(parsed.start(statement), old, _code_of(parsed, written))
 
 
 def move_before(parsed: Parsed, statement: ast.stmt, other: ast.stmt) -> list[Change] | None:
@@ -150,14 +159,29 @@ def add_decorator(parsed: Parsed, definition: ast.stmt, code: str) -> list[Chang
 
 def add_base(parsed: Parsed, definition: ast.stmt, code: str) -> list[Change] | None:
     """A base class behind the others."""
-    from torchlint.fixes.blocks import with_base
-
     if not isinstance(definition, ast.ClassDef) or expression_tree(code) is None:
         return None
     start, end = parsed.start(definition), parsed.layout(definition.body[0]).start
     old = parsed.text[start:end]
-    new = with_base(old, code.strip(), parsed.newline)
-    return None if new is None else trimmed(start, old, new)
+    try:
+        module = cst.parse_module(old + "pass\n", _config(parsed))
+        written = module.body[0]
+        assert isinstance(written, cst.ClassDef)
+        base = Argument(cst.Arg(cst.parse_expression(code.strip())), ast.Constant(None))
+    except Exception:
+        return None
+    items = [Argument(argument, ast.Constant(None)) for argument in written.bases]
+    before = written.lpar.whitespace_after if isinstance(written.lpar, cst.LeftParen) else cst.SimpleWhitespace("")
+    brackets = {} if isinstance(written.lpar, cst.LeftParen) else {"lpar": cst.LeftParen(), "rpar": cst.RightParen()}
+    if written.keywords:
+        keyword_less = base.code.with_changes(comma=cst.Comma(whitespace_after=cst.SimpleWhitespace(" ")))
+        bases = [*written.bases, keyword_less]
+        if items and not isinstance(items[-1].code.comma, cst.Comma):
+            return None
+    else:
+        bases = [argument.code for argument in add(items, len(items), base, before)]
+    new = module.with_changes(body=[written.with_changes(bases=bases, **brackets)]).code
+    return trimmed(start, old, new[: new.rindex("pass")])
 
 
 def comments_above(parsed: Parsed, statement: ast.stmt, layout: Layout) -> int:
@@ -206,7 +230,7 @@ def _moved(parsed: Parsed, statement: ast.stmt, other: ast.stmt, *, before: bool
     if new is None or (at in (start, end) and indent == layout.indent):
         return None if new is None else []
     block, _ = parsed.siblings(statement)
-    empty = len(block) == 1 and not isinstance(parsed.parent(statement), ast.Module)
+    empty = len(block) == 1 and not isinstance(parsed.parents[statement][0], ast.Module)
     left = f"{layout.indent}pass{parsed.newline}" if empty else ""
     if not new.endswith(("\n", "\r")):
         new += parsed.newline
@@ -220,7 +244,7 @@ def _inside(parsed: Parsed, outer: ast.stmt, inner: ast.AST) -> bool:
     while current is not None:
         if current is outer:
             return True
-        current = parsed.parent(current)
+        current = parsed.parents[current][0] if current in parsed.parents else None
     return False
 
 
@@ -308,31 +332,77 @@ def _indent_of(line: str) -> str:
 
 
 def _simple(code: str) -> str | None:
-    """The code if it is simple statements on one line."""
-    text = dedent(code).strip()
-    tree = tree_of(text) if "\n" not in text and "#" not in text else None
-    return text if tree is not None and tree.body and not any(map(_is_compound, tree.body)) else None
+    """The code if it is one simple statement on one line."""
+    try:
+        module = cst.parse_module(dedent(code).strip("\n"))
+    except Exception:
+        return None
+    body = module.body
+    if len(body) != 1 or not isinstance(body[0], cst.SimpleStatementLine) or "#" in code:
+        return None
+    text = module.code.strip()
+    return None if "\n" in text else text
 
 
-def _is_compound(statement: ast.stmt) -> bool:
-    return hasattr(statement, "body") or isinstance(statement, ast.Match)
+def _code_of(parsed: Parsed, line: cst.SimpleStatementLine) -> str:
+    return cst.Module([line], default_newline=parsed.newline).code.rstrip("\r\n")
+
+
+def _config(parsed: Parsed) -> cst.PartialParserConfig:
+    config: cst.PartialParserConfig = cst.PartialParserConfig(default_newline=parsed.newline)
+    return config
 
 
 def _rendered(parsed: Parsed, code: str, indent: str, beside: ast.stmt) -> str | None:
     """Code in the style of the file, at an indentation, with its last line end."""
-    simple = _simple(code)
-    if simple is not None:
-        return f"{indent}{simple}{parsed.newline}"
-    from torchlint.fixes.blocks import rendered
-
-    return rendered(dedent(code).strip("\n") + "\n", indent, parsed.unit(beside), parsed.newline)
+    try:
+        module = cst.parse_module(dedent(code).strip("\n") + "\n")
+    except Exception:
+        return None
+    if not module.body:
+        return None
+    styled = module.with_changes(default_indent=parsed.unit(beside), default_newline=parsed.newline)
+    return _at_indent(styled, indent)
 
 
 def _reindented(parsed: Parsed, lines: str, old: str, new: str) -> str | None:
     """Complete lines of a block at another indentation; strings keep their text."""
-    from torchlint.fixes.blocks import reindented
+    if not lines.endswith(("\n", "\r")):
+        lines += parsed.newline
+    header = f"if 1:{parsed.newline}" if old else ""
+    try:
+        module = cst.parse_module(header + lines, _config(parsed))
+    except Exception:
+        return None
+    if not old:
+        return _at_indent(module, new)
+    block = module.body[0]
+    if len(module.body) != 1 or not isinstance(block, cst.If) or not isinstance(block.body, cst.IndentedBlock):
+        return None
+    inner = block.body
+    if new:
+        moved = block.with_changes(body=inner.with_changes(indent=new))
+        return module.with_changes(body=[moved]).code[len(header) :]
+    return module.with_changes(body=inner.body, footer=[*inner.footer, *module.footer]).code
 
-    return reindented(lines if lines.endswith(("\n", "\r")) else lines + parsed.newline, old, new, parsed.newline)
+
+def _at_indent(module: cst.Module, indent: str) -> str:
+    if not indent:
+        return module.code
+    first, *rest = module.body
+    if module.header:
+        first = first.with_changes(leading_lines=[*module.header, *first.leading_lines])
+    block = cst.IndentedBlock(body=[first, *rest], indent=indent, footer=module.footer)
+    held = module.with_changes(header=[], footer=[], body=[cst.If(cst.Name("x"), block)])
+    bare = held.visit(_BareBlankLines())
+    return bare.code.split(module.default_newline, 1)[1]
+
+
+class _BareBlankLines(cst.CSTTransformer):
+    """Blank lines without indentation."""
+
+    def leave_EmptyLine(self, original_node: cst.EmptyLine, updated_node: cst.EmptyLine) -> cst.EmptyLine:
+        return updated_node if updated_node.comment else updated_node.with_changes(indent=False)
 
 
 def _line_changes(start: int, old: str, new: str, newline: str) -> list[Change]:
