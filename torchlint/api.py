@@ -24,6 +24,7 @@ from torchlint.model import (
     Reference,
     Trace,
     Value,
+    frameworks,
     modes,
     rates,
     scaling,
@@ -32,6 +33,7 @@ from torchlint.model import (
 )
 from torchlint.model.accumulation import Accumulation, accumulations
 from torchlint.model.determinism import Asked, asked_for_determinism
+from torchlint.model.frameworks import *  # noqa: F403
 from torchlint.model.lifecycle import Use, guarded, import_guarded, imports, reaches, starts_at, uses
 from torchlint.model.members import (
     PARAMETER,
@@ -206,6 +208,7 @@ __all__ = [
     "value_class",
 ]
 __all__ += verbs.__all__
+__all__ += frameworks.__all__
 __all__ += modes.__all__
 __all__ += steps.__all__
 __all__ += rates.__all__

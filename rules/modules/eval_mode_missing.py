@@ -211,6 +211,7 @@ from torchlint.api import (
     mode_setters,
     rule,
     runs_of,
+    takes_over,
     this,
     unwrapped,
     value_class,
@@ -248,6 +249,8 @@ def _layer_of(trace: Trace, subject: Value) -> Value | None:
 def _evaluates(trace: Trace, run: Event, subject: Value) -> bool:
     """Whether the model has learned something before, and is not in the midst of a training step."""
     if run.loop is not None and trace.inside(run.loop, "backward"):
+        return False
+    if takes_over("modes", run) is not False:
         return False
     key = unwrapped(subject).key
     learned = [*trace.of("backward"), *(event for event in trace.of("load_state_dict") if event.key == key)]

@@ -133,6 +133,7 @@ from torchlint.api import (
     parts,
     rule,
     runs_of,
+    takes_over,
     this,
     unwrapped,
 )
@@ -168,6 +169,8 @@ def _wants_gradients(event: Event) -> bool:
 def _is_recorded(trace: Trace, run: Event) -> bool:
     """Whether a forward pass runs in a loop that computes no gradients, without anything that switches recording off."""
     if run.no_grad is not False or run.loop is None or trace.inside(run.loop, "backward"):
+        return False
+    if takes_over("no-grad", run) is not False:
         return False
     return all(context.name in _PLAIN_CONTEXTS for context in run.contexts)
 

@@ -220,6 +220,7 @@ from torchlint.api import (
     mode_setters,
     rule,
     runs_of,
+    takes_over,
     this,
 )
 
@@ -251,6 +252,8 @@ def _has_modes(trace: Trace, off: Event, setters: list[Event]) -> bool:
 def _trains_beside(trace: Trace, off: Event, run: Event) -> bool:
     """Whether a forward pass records gradients in a loop that also calls `eval()`."""
     if common_loop(off, run) is None or run.no_grad is not False or run.loop is None:
+        return False
+    if takes_over("modes", run) is not False:
         return False
     return bool(trace.inside(run.loop, "backward"))
 

@@ -168,7 +168,6 @@ from torchlint.api import (
     Value,
     accumulations,
     finding,
-    is_scaler,
     optimizer_of,
     parts,
     reduced,
@@ -212,10 +211,12 @@ def _is_mean(loss: Value) -> bool:
 
 
 def _operand(found: Accumulation) -> ast.expr:
-    """The loss as it is written: what is sent backward, or what a scaler scales."""
+    """The loss as it is written: what is sent backward, by itself or by a framework, or what a scaler scales."""
     node = found.backward.node
     assert isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)
     receiver = node.func.value
+    if found.backward.manager is not None and node.args:
+        return node.args[0]
     scaled = found.backward.manager is not None and isinstance(receiver, ast.Call) and receiver.args
     return receiver.args[0] if scaled and isinstance(receiver, ast.Call) else receiver
 
@@ -237,8 +238,6 @@ def _scale_free(trace: Trace, found: Accumulation) -> bool:
 
 def _divide(found: Accumulation, count: str) -> Fix | None:
     manager = found.backward.manager
-    if manager is not None and is_scaler(manager) is not True:
-        return None
     divisor = count if isinstance(found.times_node, ast.Name | ast.Attribute | ast.Constant) else f"({count})"
     template = f"{{}} / {divisor}" if manager is not None else f"({{}} / {divisor})"
     return Fix.unsafe(

@@ -200,7 +200,8 @@ def train(loader, max_steps):
 ## When it is fine
 
 Fractional epochs (`scheduler.step(epoch + i / len(loader))`), schedules in a unit of their own that are meant to
-repeat, and wrappers that convert the unit (Accelerate, timm's `step_update`).
+repeat, and wrappers that convert the unit (timm's `step_update`, a schedule that Accelerate prepared: it steps once for
+each process).
 
 ## Not seen
 
@@ -238,6 +239,7 @@ from torchlint.api import (
     roles,
     rule,
     schedule_of,
+    takes_over,
     unit_of,
 )
 
@@ -245,8 +247,6 @@ from torchlint.api import (
 @rule("TL112", "scheduler-horizon-unit", Category.CORRECTNESS, since="0.1", triggers=("scheduler", "LR"))
 def check(module: Module) -> Findings:
     yield from _in_lightning(module)
-    if "ccelerat" in module.text or "deepspeed" in module.text:
-        return
     for trace in module.traces:
         advances = trace.of("scheduler_step")
         for advance in advances:
@@ -269,7 +269,7 @@ def _mismatch(module: Module, advance: Event, backward: Event) -> Finding | None
         return None
     unit = unit_of(schedule, epochs, batches)
     level = "batch" if advance.loop is batches else "epoch" if advance.loop is outer else ""
-    if unit is None or not level or unit[0] == level:
+    if unit is None or not level or unit[0] == level or takes_over("schedule-unit", advance) is not False:
         return None
     code = module.code(advance.node)
     counted = "epochs" if unit[0] == "epoch" else "batches"

@@ -120,10 +120,49 @@ def train(model: nn.Module, dataset: Dataset, held_out: Dataset, optimizer: torc
             print(epoch, sum((model(x).argmax(dim=1) == y).sum().item() for x, y in test))
 ```
 
+Accelerate and Fabric set the epoch of the loaders that they prepare, and of no others:
+
+```py good
+import torch
+from accelerate import Accelerator
+from torch import nn
+from torch.utils.data import DataLoader, Dataset, DistributedSampler
+
+
+def train(model: nn.Module, dataset: Dataset, optimizer: torch.optim.Optimizer, epochs: int) -> None:
+    accelerator = Accelerator()
+    loader = DataLoader(dataset, batch_size=32, sampler=DistributedSampler(dataset), drop_last=True)
+    model, optimizer, loader = accelerator.prepare(model, optimizer, loader)
+    model.train()
+    for epoch in range(epochs):
+        for x, y in loader:
+            optimizer.zero_grad()
+            accelerator.backward(nn.functional.cross_entropy(model(x), y))
+            optimizer.step()
+```
+
+A DeepSpeed engine steps and clears, but knows nothing of a loader that was made by hand:
+
+```py bad
+import deepspeed
+from torch import nn
+from torch.utils.data import DataLoader, Dataset, DistributedSampler
+
+
+def train(model: nn.Module, dataset: Dataset, config: dict, epochs: int) -> None:
+    engine, _, _, _ = deepspeed.initialize(model=model, model_parameters=model.parameters(), config=config)
+    loader = DataLoader(dataset, batch_size=32, sampler=DistributedSampler(dataset), drop_last=True)
+    for epoch in range(epochs):
+        for x, y in loader:  # TL803
+            loss = nn.functional.cross_entropy(engine(x.to(engine.device)), y.to(engine.device))
+            engine.backward(loss)
+            engine.step()
+```
+
 ## When it is fine
 
-`shuffle=False`, a single pass over the data, and trainers that call `set_epoch` themselves (Lightning, Accelerate,
-Hugging Face `Trainer`).
+`shuffle=False`, a single pass over the data, and frameworks that call `set_epoch` themselves (Lightning, Hugging Face
+`Trainer`, loaders that Accelerate or Fabric prepared).
 
 ## Not seen
 
@@ -159,6 +198,7 @@ from torchlint.api import (
     made_inside,
     roles,
     rule,
+    takes_over,
 )
 
 
@@ -173,6 +213,8 @@ def check(module: Module) -> Findings:
             if made is None or made_inside(made[0], epochs) or made_inside(made[1], epochs):
                 continue
             loader, sampler = made
+            if takes_over("set-epoch", loader) is not False or takes_over("set-epoch", sampler) is not False:
+                continue
             if any(epochs in event.loops and _is_handed_on(event, made) for event in trace.of("call")):
                 continue
             yield finding(
@@ -195,11 +237,10 @@ def _is_handed_on(event: Event, made: tuple[Value, Value]) -> bool:
 
 
 def _is_told(trace: Trace, epochs: Loop) -> bool:
-    """Whether some code around sets the epoch, or a library does that takes the loader in hand."""
+    """Whether some code around sets the epoch."""
     if trace.of("set_epoch") or _passes(epochs) == 1:
         return True
-    texts = {event.frame.source.path: event.frame.source.text for event in trace.events}
-    return any(word in text for text in texts.values() for word in ("set_epoch", "Accelerator", "Fabric", "deepspeed"))
+    return any("set_epoch" in event.frame.source.by_name for event in trace.events)
 
 
 def _passes(epochs: Loop) -> object:

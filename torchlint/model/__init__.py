@@ -8,6 +8,7 @@ Start at `Module`. Its words, from the syntax upwards:
 - `module.classes`, `module.nn_modules`: classes with bases, attributes and methods across files (`classes.ClassModel`)
 - `module.traces`: for each function (and the module body) what can happen from there on, with calls of project
   functions put in place (`trace.Trace`): events, loops, guards, contexts, and questions about paths
+- `takes_over(duty, event or value)`: whether a framework does that part of the training (`frameworks`)
 - `module.losses()`, `range_of`, `parameters_of`, `cut_of`: properties of tensors (`tensors`)
 
 Answers are three-valued: `True`, `False`, and `None` for "cannot tell". A rule reports on certainty alone.

@@ -6,7 +6,8 @@ import ast
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from torchlint.model.steps import gradients_by_hand, managed, parts
+from torchlint.model.frameworks import managed, takes_over
+from torchlint.model.steps import gradients_by_hand, parts
 from torchlint.model.trace import Event, Guard, Loop, Trace
 from torchlint.model.values import Value
 
@@ -28,14 +29,21 @@ class Accumulation(NamedTuple):
 
 
 def accumulations(trace: Trace) -> Iterator[Accumulation]:
-    """The certain accumulations of a trace: no clearing between the backward passes, no gradient touched by hand."""
+    """The certain accumulations of a trace: no clearing between the backward passes, no gradient touched by hand.
+
+    Where a framework divides by the number of micro-batches, there is nothing to say about them.
+    """
     for backward in trace.of("backward"):
         loop = backward.loop
         if loop is None or managed(backward) is not False:
             continue
         inside = trace.inside(loop, "step")
         found = _periodic(trace, backward, loop, inside) if inside else _inner_loop(trace, backward, loop)
-        if found is not None and not gradients_by_hand(trace, _outermost(loop)):
+        if (
+            found is not None
+            and takes_over("accumulation", backward) is False
+            and not gradients_by_hand(trace, _outermost(loop))
+        ):
             yield found
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING, NamedTuple
 
+from torchlint.model.frameworks import shifts_labels
 from torchlint.model.syntax import Function
 from torchlint.model.trace import Event, Trace
 from torchlint.model.values import UNKNOWN, Frame, Key, Value, union, unwrapped, value_class
@@ -59,7 +60,6 @@ _RANDOM = (
     "rsample",
     "sample",
 )
-_CAUSAL = ("ForCausalLM", "LMHeadModel")
 
 
 class Stretch(NamedTuple):
@@ -171,12 +171,7 @@ def stretch_of(value: Value) -> Stretch | None:
 
 def is_causal_model(value: Value) -> bool:
     """Whether this is a language model of Hugging Face that shifts the labels by itself."""
-    name = value.name
-    if value.kind == "call" and name.endswith((".from_pretrained", ".from_config")):
-        name = name.rpartition(".")[0]
-    elif value.kind != "instance" or value.target is not None:
-        return False
-    return name.startswith("transformers.") and name.endswith(_CAUSAL)
+    return shifts_labels(value) is True
 
 
 def affine(value: Value) -> tuple[int, dict[Key, int]] | None:

@@ -10,8 +10,9 @@ import ast
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
+from torchlint.model.frameworks import managed
 from torchlint.model.tensors import parameters_of
-from torchlint.model.trace import Event, Loop, Trace, is_optimizer, is_scaler
+from torchlint.model.trace import Event, Loop, Trace, is_optimizer
 from torchlint.model.values import NONE, Key, Value, is_module, sequential_layers, union, unwrapped, value_class
 from torchlint.torch_api import pure_tensor_methods, roles
 
@@ -37,7 +38,6 @@ __all__ = [
     "is_plain_base",
     "layers",
     "made_inside",
-    "managed",
     "may_touch",
     "mode_layer",
     "name_uses",
@@ -82,21 +82,6 @@ def optimizer_of(event: Event) -> Value | None:
 def _present(value: Value) -> Value:
     """A value without a `None` among its possibilities."""
     return value if value.kind != "union" else union([option for option in value.items if option.key != NONE.key])
-
-
-def managed(backward: Event) -> bool | None:
-    """Whether something that may own the step computes these gradients: an engine, a plugin, not a GradScaler.
-
-    Accelerate and Fabric leave clearing to the loop; whatever is not known may do anything.
-    """
-    manager = backward.manager
-    if manager is None:
-        return False
-    if is_scaler(manager) is True:
-        return False
-    if manager.kind == "instance" and manager.name in roles.PREPARERS:
-        return False
-    return None if is_scaler(manager) is None else True
 
 
 def trained_by(optimizer: Value) -> tuple[Value, ...] | None:

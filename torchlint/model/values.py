@@ -611,6 +611,12 @@ class Frame:
         if name in roles.PREPARES and base.kind == "instance" and base.name in roles.PREPARERS and node.args:
             prepared = tuple(self.value(a) for a in node.args)
             return prepared[0] if len(prepared) == 1 else Value("tuple", items=prepared, node=node, frame=self)
+        if name == "optimizers" and base.kind == "instance" and base.target is not None:
+            from torchlint.model import frameworks
+
+            configured = frameworks.configured_optimizers(base)
+            if configured is not None:
+                return configured
         if name == "forward" and is_module(base) is True:
             return Value("apply", base=base, name="forward", node=node, frame=self)
         return Value("call", name="." + name, base=base, node=node, frame=self)

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from torchlint.torch_api import frameworks
+
 OPTIMIZER = "torch.optim.Optimizer"
 MODULE = "torch.nn.Module"
 SCHEDULER = "torch.optim.lr_scheduler.LRScheduler"
@@ -183,17 +185,8 @@ WRAPPERS = frozenset(
         "apex.parallel.DistributedDataParallel",
     }
 )
-PREPARERS = frozenset(
-    {
-        "accelerate.Accelerator",
-        "accelerate.accelerator.Accelerator",
-        "lightning.Fabric",
-        "lightning.fabric.Fabric",
-        "lightning_fabric.Fabric",
-    }
-)
-PREPARES = frozenset({"prepare", "setup", "prepare_model", "prepare_optimizer", "setup_module", "setup_optimizers",
-                      "prepare_data_loader", "setup_dataloaders", "prepare_scheduler"})  # fmt: skip
+PREPARERS = frameworks.PREPARERS
+PREPARES = frameworks.PREPARES
 RETURNS_SELF = frozenset(
     {
         "to", "cuda", "cpu", "float", "half", "double", "bfloat16", "type", "train", "eval", "requires_grad_", "apply",
@@ -278,12 +271,7 @@ KEEPS_RANGE = frozenset(
 
 FRAMEWORK_MODULES = frozenset(
     {
-        "pytorch_lightning.LightningModule",
-        "lightning.LightningModule",
-        "lightning.pytorch.LightningModule",
-        "pytorch_lightning.core.LightningModule",
-        "pytorch_lightning.core.lightning.LightningModule",
-        "lightning.pytorch.core.LightningModule",
+        *frameworks.LIGHTNING_MODULES,
         "transformers.PreTrainedModel",
         "transformers.modeling_utils.PreTrainedModel",
         "torch.jit.ScriptModule",
@@ -293,7 +281,7 @@ FRAMEWORK_MODULES = frozenset(
         "mmcv.runner.BaseModule",
     }
 )
-LIGHTNING_MODULES = frozenset(name for name in FRAMEWORK_MODULES if name.endswith("LightningModule"))
+LIGHTNING_MODULES = frameworks.LIGHTNING_MODULES
 
 # data
 
