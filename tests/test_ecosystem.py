@@ -15,7 +15,7 @@ from ecosystem.places import Place
 
 from torchlint import packs
 from torchlint.findings import Category
-from torchlint.rule import Rule
+from torchlint.rule import Body, Rule
 
 SPLITS = list(projects.SPLITS.values())
 FINDING = re.compile(r"([\w.-]+)/\S.*:\d+: (TL\d{3}) \S.*")
@@ -76,9 +76,9 @@ def test_verdicts_are_read_as_they_are_written() -> None:
 
 
 def a_rule(category: Category) -> Rule:
-    options = {"check": lambda module: iter(()), "severity": None, "triggers": (), "options": {}, "formerly": ()}
+    options = {"severity": None, "triggers": (), "options": {}, "formerly": ()}
     values = {"code": "TL999", "name": "made-up", "category": category, "since": "0", "preview": False} | options
-    return Rule(**values, file="", doc="", evidence=None)  # type: ignore[arg-type]
+    return Rule(**values, file="", body=lambda: Body(lambda module: iter(())))  # type: ignore[arg-type]
 
 
 def test_precision_counts_the_judged_beginning_of_the_draw() -> None:

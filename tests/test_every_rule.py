@@ -47,6 +47,12 @@ def test_every_file_of_the_pack_is_a_rule() -> None:
     assert RULES
 
 
+@every_rule
+def test_the_declaration_can_be_read_without_executing_the_file(rule: Rule) -> None:
+    declared = packs._declared(rule.file)
+    assert declared == rule.check.__torchlint_rule__, "the decorator holds plain values"  # type: ignore[attr-defined]
+
+
 def test_codes_and_names_are_unique() -> None:
     words = [word for rule in RULES for word in (rule.code, rule.name, *rule.formerly)]
     assert [word for word, count in Counter(words).items() if count > 1] == []

@@ -8,9 +8,8 @@ import pytest
 
 from torchlint.evidence import Evidence, Measured
 from torchlint.findings import Category
-from torchlint.packs import Rule
 from torchlint.report import Style
-from torchlint.rule import SEVERITY_OF
+from torchlint.rule import SEVERITY_OF, Body, Rule
 from torchlint.witness import NoEvidence, Proof, number, prove, shown
 
 
@@ -21,15 +20,13 @@ def made(evidence: object = None) -> Rule:
         "a-rule",
         category,
         "0.1",
-        lambda module: iter(()),
         False,
         SEVERITY_OF[category],
         (),
         {},
         (),
         "a_rule.py",
-        "",
-        evidence,
+        lambda: Body(lambda module: iter(()), "", evidence),
     )  # type: ignore[arg-type]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from torchlint.findings import Category, Severity
-from torchlint.rule import SEVERITY_OF, SOURCE_URL, Findings, Rule
+from torchlint.rule import SEVERITY_OF, SOURCE_URL, Body, Findings, Rule
 
 
 def _nothing(module: object) -> Findings:
@@ -16,15 +16,13 @@ def _own(code: str, name: str, category: Category, doc: str, severity: Severity 
         name=name,
         category=category,
         since="0.1",
-        check=_nothing,
         preview=False,
         severity=severity or SEVERITY_OF[category],
         triggers=(),
         options={},
         formerly=(),
         file="",
-        doc=doc,
-        evidence=None,
+        body=lambda: Body(_nothing, doc),
         url=f"{SOURCE_URL}/torchlint/hygiene.py",
     )
 

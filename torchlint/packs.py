@@ -1,11 +1,14 @@
 """Rule packs: directories of rule files, loaded by path under a private namespace.
 
 `rules/` is the first pack; a user's own is loaded by the same code. A rule file never becomes an importable module, so
-the name of its directory cannot collide with anything installed, and byte-code is used as for any import.
+the name of its directory cannot collide with anything installed, and byte-code is used as for any import. A built-in
+rule is executed when its check, its manual or its experiment is first asked for; a user's own at once, which finds its
+mistakes.
 """
 
 from __future__ import annotations
 
+import functools
 import os
 import re
 import sys
@@ -14,7 +17,8 @@ from importlib.machinery import SourceFileLoader
 from types import ModuleType
 from typing import Any
 
-from torchlint.rule import SOURCE_URL, Rule
+from torchlint.findings import Category, Severity
+from torchlint.rule import SOURCE_URL, Body, Check, Rule, rule
 
 SUBJECTS = {
     "optimization": "TL1",
@@ -75,7 +79,7 @@ def read(extra: Sequence[str] = ()) -> tuple[list[Rule], list[PackError]]:
             continue
         for file in files(pack):
             try:
-                rules.append(_rule_of(pack, file))
+                rules.append(_rule_of(pack, file, own=named == builtin()))
             except PackError as error:
                 errors.append(error)
     errors.extend(_collisions(rules))
@@ -132,34 +136,44 @@ def files(pack: str) -> Iterator[str]:
                     yield os.path.join(path, name)
 
 
-def _rule_of(pack: str, file: str) -> Rule:
-    module = _executed(pack, file)
-    check = getattr(module, "check", None)
-    facts: dict[str, Any] | None = getattr(check, "__torchlint_rule__", None)
-    if check is None or facts is None:
-        raise PackError(
-            file,
-            None,
-            "a rule file needs a function `check` decorated with `@rule(...)`",
-        )
-    rule = Rule(
-        check=check,
-        file=file,
-        doc=module.__doc__ or "",
-        evidence=getattr(module, "evidence", None),
-        **facts,
-    )
-    own = pack == builtin()
+def _rule_of(pack: str, file: str, *, own: bool) -> Rule:
+    read = functools.cache(functools.partial(_executed, pack, file))
+    facts = (_declared(file) if own else None) or _facts(read().check)
+    rule = Rule(file=file, body=read, **facts)
     for reason in _broken_laws(rule, own=own):
-        raise PackError(file, check.__code__.co_firstlineno, reason)
+        raise PackError(file, rule.check.__code__.co_firstlineno, reason)
     return rule._replace(url=rule.url or _page(pack, file)) if own else rule
+
+
+def _declared(file: str) -> dict[str, Any] | None:
+    """The facts that the decorator in a built-in rule file states, without executing the file.
+
+    Most files that are checked need few rules, and executing all takes as long as checking one. `None` if the decorator
+    is not written in plain values.
+    """
+    with open(file, "rb") as stream:
+        text = stream.read()
+    start = text.find(b"\n@rule(")
+    end = text.find(b"\ndef check(", start)
+    if start < 0 or end < 0:
+        return None
+    try:
+        declare = eval(text[start + 2 : end].strip(), {"rule": rule, "Category": Category, "Severity": Severity})
+    except Exception:
+        return None
+    return _facts(declare(lambda module: iter(())))
+
+
+def _facts(check: Check) -> dict[str, Any]:
+    facts: dict[str, Any] = check.__torchlint_rule__  # type: ignore[attr-defined]
+    return facts
 
 
 def _page(pack: str, file: str) -> str:
     return f"{SOURCE_URL}/rules/{os.path.relpath(file, pack).replace(os.sep, '/')}"
 
 
-def _executed(pack: str, file: str) -> ModuleType:
+def _executed(pack: str, file: str) -> Body:
     name = _private_name(pack, file)
     loader = SourceFileLoader(name, file)
     module = ModuleType(name)
@@ -172,7 +186,10 @@ def _executed(pack: str, file: str) -> ModuleType:
         sys.modules.pop(name, None)
         reason = f"{type(error).__name__}: {error.msg if isinstance(error, SyntaxError) else error}"
         raise PackError(file, _line_of(error, file), reason) from error
-    return module
+    check: Check | None = getattr(module, "check", None)
+    if check is None or not hasattr(check, "__torchlint_rule__"):
+        raise PackError(file, None, "a rule file needs a function `check` decorated with `@rule(...)`")
+    return Body(check, module.__doc__ or "", getattr(module, "evidence", None))
 
 
 def _private_name(pack: str, file: str) -> str:
@@ -214,8 +231,8 @@ def _homes(code: str) -> str:
 
 def _collisions(rules: Iterable[Rule]) -> Iterator[PackError]:
     seen: dict[str, Rule] = {}
-    for rule in rules:
-        for word in (rule.code, rule.name, *rule.formerly):
-            other = seen.setdefault(word, rule)
-            if other is not rule:
-                yield PackError(rule.file, None, f"{word!r} is taken by the rule in {other.file}")
+    for one in rules:
+        for word in (one.code, one.name, *one.formerly):
+            other = seen.setdefault(word, one)
+            if other is not one:
+                yield PackError(one.file, None, f"{word!r} is taken by the rule in {other.file}")

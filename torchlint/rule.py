@@ -25,8 +25,16 @@ SEVERITY_OF = {
 }
 
 
+class Body(NamedTuple):
+    """What the file of a rule holds besides its declaration."""
+
+    check: Check
+    doc: str = ""
+    evidence: Callable[[], Any] | None = None
+
+
 class Rule(NamedTuple):
-    """A rule's constant facts and its check; everything else is in the docstring of its file.
+    """A rule's constant facts, and its body, for which its file is executed when it is first asked for.
 
     `triggers` are words of which at least one must stand in the checked file's text for the check to run at all
     (empty: the file must mention torch). `options` maps the rule's configuration keys to their defaults. `url` is the
@@ -37,16 +45,29 @@ class Rule(NamedTuple):
     name: str
     category: Category
     since: str
-    check: Check
     preview: bool
     severity: Severity
     triggers: tuple[str, ...]
     options: dict[str, Any]
     formerly: tuple[str, ...]
     file: str
-    doc: str
-    evidence: Callable[[], Any] | None
+    body: Callable[[], Body]
     url: str | None = None
+
+    @property
+    def check(self) -> Check:
+        """The generator that yields the findings."""
+        return self.body().check
+
+    @property
+    def doc(self) -> str:
+        """The docstring of the file: the manual."""
+        return self.body().doc
+
+    @property
+    def evidence(self) -> Callable[[], Any] | None:
+        """The experiment; `None` if there is none."""
+        return self.body().evidence
 
     @property
     def default(self) -> bool:

@@ -119,6 +119,12 @@ class Workspace:
             self._rulesets[key] = known
         return known
 
+    def prepare(self) -> None:
+        """Execute the rules that are on, which processes forked later then need not do."""
+        for rules in self._rulesets.values():
+            for rule in rules.selected:
+                rule.body()
+
     def files(self) -> Iterator[File]:
         """The Python files at and under the checked paths."""
         return files(self.checked, self.settings, self.problems.append)

@@ -143,10 +143,14 @@ from torchlint.api import (
     shift_inside,
 )
 
-_TRIGGERS = ("cross_entropy", "CrossEntropyLoss", "nll_loss", "NLLLoss", "backward")
 
-
-@rule("TL302", "next-token-misaligned", Category.CORRECTNESS, since="0.1", triggers=_TRIGGERS)
+@rule(
+    "TL302",
+    "next-token-misaligned",
+    Category.CORRECTNESS,
+    since="0.1",
+    triggers=("cross_entropy", "CrossEntropyLoss", "nll_loss", "NLLLoss", "backward"),
+)
 def check(module: Module) -> Findings:
     reported: set[int] = set()
     for score in scores(module):

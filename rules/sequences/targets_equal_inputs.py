@@ -192,10 +192,14 @@ from torchlint.api import (
     wrap,
 )
 
-_TRIGGERS = ("cross_entropy", "CrossEntropyLoss", "nll_loss", "NLLLoss", "backward")
 
-
-@rule("TL303", "targets-equal-inputs", Category.CORRECTNESS, since="0.1", triggers=_TRIGGERS)
+@rule(
+    "TL303",
+    "targets-equal-inputs",
+    Category.CORRECTNESS,
+    since="0.1",
+    triggers=("cross_entropy", "CrossEntropyLoss", "nll_loss", "NLLLoss", "backward"),
+)
 def check(module: Module) -> Findings:
     reported: set[int] = set()
     for score in scores(module):

@@ -90,6 +90,7 @@ def _forked(
 
     tokens, feed = os.pipe()
     os.write(feed, b"".join(number.to_bytes(_TOKEN, "little") for number in range(len(chunks))))
+    workspace.prepare()
     sys.stdout.flush()
     sys.stderr.flush()
     workers: list[_Worker] = []
