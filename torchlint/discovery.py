@@ -11,7 +11,7 @@ from torchlint.settings import Settings, matches
 
 SUFFIXES = (".py", ".pyw")
 _ROOT_MARKS = ("pyproject.toml", "setup.py", "setup.cfg", ".git")
-_COOKIE = re.compile(rb"^[ \t\f]*#.*?coding[:=][ \t]*([-\w.]+)")
+_COOKIE = rb"^[ \t\f]*#.*?coding[:=][ \t]*([-\w.]+)"
 
 
 class NotText(Exception):
@@ -231,7 +231,7 @@ def decode(data: bytes) -> Decoded:
 
 def _cookie(body: bytes) -> str:
     for line in body.split(b"\n", 2)[:2]:
-        found = _COOKIE.match(line)
+        found = re.match(_COOKIE, line)
         if found:
             return found.group(1).decode()
         if line.strip() and not line.lstrip().startswith(b"#"):

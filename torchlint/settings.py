@@ -7,6 +7,7 @@ bottom to the top the layers are: defaults, the extended file, the profile, the 
 
 from __future__ import annotations
 
+import functools
 import os
 import re
 import sys
@@ -196,11 +197,11 @@ def version(value: Any) -> tuple[int, int]:
     return int(found.group(1)), int(found.group(2))
 
 
-_BOUND = re.compile(r"\s*(>=|<=|==|!=|~=|>|<|)\s*(\d+(?:\.\d+)*)\s*")
+_BOUND = r"\s*(>=|<=|==|!=|~=|>|<|)\s*(\d+(?:\.\d+)*)\s*"
 
 
 def _requirement(value: Any) -> str:
-    if not isinstance(value, str) or not all(_BOUND.fullmatch(part) for part in value.split(",")):
+    if not isinstance(value, str) or not all(re.fullmatch(_BOUND, part) for part in value.split(",")):
         raise ValueError('a version, or bounds of it such as ">=0.2,<1"')
     return value
 
@@ -209,7 +210,7 @@ def allows(requirement: str, running: str) -> bool:
     """Whether a value of `required-version` allows a version of torchlint; a bare version allows itself only."""
     have = _release(running)
     for part in requirement.split(","):
-        found = _BOUND.fullmatch(part)
+        found = re.fullmatch(_BOUND, part)
         if found is None:
             return False
         sign, want = found.group(1), _release(found.group(2))
@@ -523,7 +524,11 @@ def _require_version(table: Mapping[str, Any], where: Callable[[str], str]) -> N
     from torchlint import __version__
 
     wanted = table.get("required-version")
-    if isinstance(wanted, str) and all(map(_BOUND.fullmatch, wanted.split(","))) and not allows(wanted, __version__):
+    if (
+        isinstance(wanted, str)
+        and all(re.fullmatch(_BOUND, one) for one in wanted.split(","))
+        and not allows(wanted, __version__)
+    ):
         message = f"torchlint {__version__} is running, but `required-version` is `{wanted}`"
         raise SettingsError(where("required-version"), message)
 
@@ -662,11 +667,19 @@ def _expression(pattern: str) -> str:
     return "".join(parts) + "(?:/.*)?$"
 
 
-def matches(path: str, root: str, patterns: Iterable[str]) -> bool:
+def matches(path: str, root: str, patterns: Sequence[str]) -> bool:
     """Whether an absolute path matches one of the glob patterns, which start from `root`."""
     relative = path[len(root) :].lstrip("/\\") if path.startswith(root) else path
     relative = relative.replace(os.sep, "/")
-    return any(glob(pattern).match(relative) for pattern in patterns)
+    names, others = _sorted_out(tuple(patterns))
+    return not names.isdisjoint(relative.split("/")) or any(glob(pattern).match(relative) for pattern in others)
+
+
+@functools.cache
+def _sorted_out(patterns: tuple[str, ...]) -> tuple[frozenset[str], tuple[str, ...]]:
+    """Patterns that are plain names, which need no expression, and the others."""
+    names = frozenset(pattern for pattern in patterns if not set(pattern) & set("*?[]/\\"))
+    return names, tuple(pattern for pattern in patterns if pattern not in names)
 
 
 def _toml(text: str) -> dict[str, Any]:

@@ -21,8 +21,9 @@ from torchlint.rule import Rule
 from torchlint.settings import nearest
 
 MARKER = "torchlint:"
-_DIRECTIVE = re.compile(r"#\s*torchlint:\s*([\w-]+)\s*(?:\[([^\]\n]*)\])?\s*([^#\n]*)")
-_WORD = re.compile(r"[^\s,]+")
+# compiled by `re` when they are first used, which most runs never do
+_DIRECTIVE = r"#\s*torchlint:\s*([\w-]+)\s*(?:\[([^\]\n]*)\])?\s*([^#\n]*)"
+_WORD = r"[^\s,]+"
 _KINDS = ("ignore", "file-ignore")
 
 
@@ -163,14 +164,14 @@ def _understood(
             len(line[: comment.column + end].encode(errors="replace")),
         )
 
-    for found in _DIRECTIVE.finditer(comment.text):
+    for found in re.finditer(_DIRECTIVE, comment.text):
         whole = span(found.start(), len(comment.text[: found.end()].rstrip()))
         kind, names, reason = found.group(1), found.group(2), found.group(3).strip()
         if kind not in _KINDS:
             message = f"`torchlint: {kind}` is no way to suppress a finding{nearest(kind, _KINDS)}"
             yield None, _about(path, hygiene.UNKNOWN_RULE_IN_IGNORE, whole, message)
             continue
-        words = list(_WORD.finditer(names or ""))
+        words = list(re.finditer(_WORD, names or ""))
         if not words:
             message = f"`torchlint: {kind}` names no rule; write its name in brackets, as in `{kind}[TL101]`"
             yield None, _about(path, hygiene.UNKNOWN_RULE_IN_IGNORE, whole, message)

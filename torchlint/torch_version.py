@@ -13,18 +13,17 @@ from typing import NamedTuple
 
 _DECLARED = ("pyproject.toml", "setup.cfg", "setup.py", "environment.yml", "environment.yaml", "Pipfile")
 _LOCKS = ("uv.lock", "poetry.lock", "pdm.lock", "Pipfile.lock")
-_REQUIREMENT = re.compile(
+# compiled by `re` when they are first used, which most runs never do
+_REQUIREMENT = (
     r"""(?:^|["'\s])(?:torch|pytorch)(?:\[[^\]]*\])?["']?\s*"""
     r"""(?:=\s*(?:\{[^}]*?\bversion\s*=\s*)?["'](?=[\^~<>=!\d]))?[({"']*\s*"""
     r"""(?P<bounds>[~^<>=!]{1,3}\s*\d[^"';#)\n]*|\d[\d.]*(?=["']))"""
 )
-_LOWER = re.compile(r"(?P<sign>~=|===|==|>=|\^|~|>|=|)\s*v?(?P<major>\d+)(?:\.(?P<minor>\d+))?")
-_BOUND = re.compile(
-    r"(?P<sign>~=|===|==|>=|<=|!=|\^|~|>|<|=|)\s*v?(?P<major>\d+)(?:\.(?P<minor>\d+))?(?:\.(?P<patch>\d+))?"
-)
-_LOCKED = re.compile(r"""name = "torch"\s*\nversion = "(\d+)\.(\d+)""")
-_LOCKED_JSON = re.compile(r'"torch": \{[^{}]*?"version": "==(\d+)\.(\d+)', re.DOTALL)
-_INSTALLED = re.compile(r"torch-(\d+)\.(\d+)[^-]*\.(?:dist|egg)-info$")
+_LOWER = r"(?P<sign>~=|===|==|>=|\^|~|>|=|)\s*v?(?P<major>\d+)(?:\.(?P<minor>\d+))?"
+_BOUND = r"(?P<sign>~=|===|==|>=|<=|!=|\^|~|>|<|=|)\s*v?(?P<major>\d+)(?:\.(?P<minor>\d+))?(?:\.(?P<patch>\d+))?"
+_LOCKED = r"""name = "torch"\s*\nversion = "(\d+)\.(\d+)"""
+_LOCKED_JSON = r'(?s)"torch": \{[^{}]*?"version": "==(\d+)\.(\d+)'
+_INSTALLED = r"torch-(\d+)\.(\d+)[^-]*\.(?:dist|egg)-info$"
 
 
 class Known(NamedTuple):
@@ -61,8 +60,8 @@ def upper_bounds(line: str) -> Iterator[tuple[int, int] | None]:
     """
     if "torch" not in line or line.lstrip().startswith(("#", ";", "//")):
         return
-    for found in _REQUIREMENT.finditer(line):
-        parts = [_BOUND.match(part.strip()) for part in found.group("bounds").split(",")]
+    for found in re.finditer(_REQUIREMENT, line):
+        parts = [re.match(_BOUND, part.strip()) for part in found.group("bounds").split(",")]
         ends = [_end(part) for part in parts if part]
         yield min((end for end in ends if end is not None), default=None)
 
@@ -103,10 +102,10 @@ def lower_bounds(line: str) -> Iterator[tuple[int, int]]:
     """
     if "torch" not in line or line.lstrip().startswith(("#", ";", "//")):
         return
-    for found in _REQUIREMENT.finditer(line):
+    for found in re.finditer(_REQUIREMENT, line):
         lowest = []
         for part in found.group("bounds").split(","):
-            bound = _LOWER.match(part.strip())
+            bound = re.match(_LOWER, part.strip())
             if bound:
                 lowest.append((int(bound.group("major")), int(bound.group("minor") or 0)))
         if lowest:
@@ -117,7 +116,7 @@ def _locked(root: str) -> Iterator[Known]:
     for name in _LOCKS:
         path = os.path.join(root, name)
         text = "\n".join(_lines(path))
-        found = _LOCKED.search(text) or _LOCKED_JSON.search(text)
+        found = re.search(_LOCKED, text) or re.search(_LOCKED_JSON, text)
         if found:
             yield Known((int(found.group(1)), int(found.group(2))), path)
 
@@ -129,7 +128,7 @@ def _installed(root: str) -> Iterator[Known]:
         except OSError:
             continue
         for name in names:
-            found = _INSTALLED.match(name)
+            found = re.match(_INSTALLED, name)
             if found:
                 yield Known((int(found.group(1)), int(found.group(2))), os.path.join(directory, name))
 

@@ -10,8 +10,8 @@ import functools
 import gc
 import os
 import sys
-from collections.abc import Sequence
-from typing import Any, NoReturn
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple, NoReturn
 
 _FORMATS = (
     "full (the default), concise, grouped, json, json-lines, sarif, github, gitlab, junit, rdjson, markdown or agent"
@@ -63,7 +63,7 @@ def _guarded(arguments: list[str]) -> int:
 
 
 def _run(arguments: list[str]) -> int:
-    parser = _parser()
+    parser = _parser(arguments[0] if arguments else "")
     options = parser.parse_args(arguments)
     if options.command == "check":
         from torchlint.cli.check import check
@@ -158,7 +158,8 @@ class _Words(argparse.Action):
         setattr(namespace, self.dest, [*(getattr(namespace, self.dest) or ()), *words])
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser(word: str = "") -> argparse.ArgumentParser:
+    """The parser for a command line that begins with a word; of the commands it knows that one, or else all."""
     parser = _Parser(
         prog="torchlint",
         description="Finds the bugs in PyTorch training code that raise no exception.",
@@ -167,17 +168,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("-V", "--version", action="store_true", help="show the version")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", parser_class=_Parser, prog=parser.prog)
-    _check(commands.add_parser("check", help="check files and directories", allow_abbrev=False))
-    _explain(commands.add_parser("explain", aliases=["rule"], help="explain a rule or the findings on a line"))
-    rules = commands.add_parser("rules", aliases=["linter"], help="list the rules")
-    rules.add_argument("--json", action="store_true", help="as a JSON array")
-    _configuration(rules)
-    _config(commands.add_parser("config", help="explain the configuration keys, or check configuration files"))
-    _new_rule(commands.add_parser("new-rule", help="start a rule of your own"))
-    _test_pack(commands.add_parser("test-pack", help="try the rules of a pack on their own examples"))
-    commands.add_parser("server", aliases=["lsp"], help="serve an editor on standard input and output")
-    version = commands.add_parser("version", help="show the version")
-    version.add_argument("-v", "--verbose", action="store_true", help="also Python, torch, configuration and rules")
+    asked = [command for command in _COMMANDS if word in (command.name, *command.aliases)]
+    for name, aliases, describe, text in asked or _COMMANDS:
+        describe(commands.add_parser(name, aliases=aliases, help=text, allow_abbrev=name != "check"))
     return parser
 
 
@@ -279,3 +272,33 @@ def _check(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--no-respect-gitignore", action="store_true", help="check files that git ignores")
     group.add_argument("-j", "--jobs", type=int, metavar="N", help="processes (default: as many as it pays)")
     _configuration(parser)
+
+
+def _rules(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--json", action="store_true", help="as a JSON array")
+    _configuration(parser)
+
+
+def _version(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("-v", "--verbose", action="store_true", help="also Python, torch, configuration and rules")
+
+
+class _Command(NamedTuple):
+    """A command: its names, what tells its parser the options, and what it does."""
+
+    name: str
+    aliases: tuple[str, ...]
+    describe: Callable[[argparse.ArgumentParser], None]
+    help: str
+
+
+_COMMANDS = (
+    _Command("check", (), _check, "check files and directories"),
+    _Command("explain", ("rule",), _explain, "explain a rule or the findings on a line"),
+    _Command("rules", ("linter",), _rules, "list the rules"),
+    _Command("config", (), _config, "explain the configuration keys, or check configuration files"),
+    _Command("new-rule", (), _new_rule, "start a rule of your own"),
+    _Command("test-pack", (), _test_pack, "try the rules of a pack on their own examples"),
+    _Command("server", ("lsp",), lambda parser: None, "serve an editor on standard input and output"),
+    _Command("version", (), _version, "show the version"),
+)

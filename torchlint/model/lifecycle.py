@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 Version = tuple[int, ...]
 
-_ASKS_VERSION = re.compile(
+_ASKS_VERSION = (
     r"version|hasattr|signature|getattr|torch_?(ge|gt|lt|le|greater|less|after|before|at_least|\d)|pytorch_after"
     r"|is_torch|has_native|native_amp|compat|legacy"
 )
@@ -187,7 +187,7 @@ def _imported(definition: Def) -> list[str]:
 
 def _asks(module: Module, test: ast.expr) -> bool:
     text = ast.unparse(test).lower()
-    if _ASKS_VERSION.search(text):
+    if re.search(_ASKS_VERSION, text):
         return True
     frame: Frame = module.frame(module.function(test))
     for name in ast.walk(test):
@@ -195,7 +195,7 @@ def _asks(module: Module, test: ast.expr) -> bool:
             scope: Scope | None = frame.scope
             while scope is not None:
                 for definition in scope.names.get(name.id, ()):
-                    if definition.value is not None and _ASKS_VERSION.search(ast.unparse(definition.value).lower()):
+                    if definition.value is not None and re.search(_ASKS_VERSION, ast.unparse(definition.value).lower()):
                         return True
                     if definition.kind == "assign" and guarded_by_import(module, definition):
                         return True

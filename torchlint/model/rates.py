@@ -26,7 +26,7 @@ _DEFAULT_RATE = {
     "Adam": 1e-3, "AdamW": 1e-3, "NAdam": 2e-3, "RAdam": 1e-3, "Adamax": 2e-3, "SGD": 1e-3, "RMSprop": 1e-2,
     "Adagrad": 1e-2, "ASGD": 1e-2, "SparseAdam": 1e-3,
 }  # fmt: skip
-_WRITES_RATE = re.compile(r"""\[\s*["']lr["']\s*\]\s*(?:[-+*/]|\*\*)?=[^=]""")
+_WRITES_RATE = r"""\[\s*["']lr["']\s*\]\s*(?:[-+*/]|\*\*)?=[^=]"""
 _HARMLESS = frozenset({"print", "len", "isinstance", "type", "id", "str", "repr", "next", "iter", "list", ".append_"})
 _TAKES_OVER = ("lr_scheduler", "param_groups", "warmup", "LRScheduler", "get_scheduler")
 _WEIGHTS = frozenset(
@@ -122,14 +122,14 @@ def _is_preparer(subject: Value | None, name: str) -> bool:
 def _rate_is_written(made_in: Source, module: Module) -> bool:
     """Whether the file, or one that it imports, writes `group["lr"] = ...`."""
     for source in {id(made_in): made_in, id(module.source): module.source}.values():
-        if _WRITES_RATE.search(source.text):
+        if re.search(_WRITES_RATE, source.text):
             return True
     for path in module.project.mentioning("param_groups"):
         stem = path.rpartition("/")[2].removesuffix(".py")
         if stem in ("__init__", "") or not re.search(rf"\b{re.escape(stem)}\b", module.text):
             continue
         text = (module.project.read(path) or b"").decode("utf-8", "replace")
-        if _WRITES_RATE.search(text):
+        if re.search(_WRITES_RATE, text):
             return True
     return False
 

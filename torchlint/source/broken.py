@@ -18,16 +18,15 @@ STAND_IN = "__broken__"  # the name of the unknown function that stands for a st
 
 _TRUSTING, _DOUBTING, _WARY = 2, 1, 0  # how far brackets and quotes are believed to be closed where they seem to be
 _DEEPEST = 4  # how many classes and functions are opened inside one another
-_TOKEN = re.compile(r"""\#.*|("{3}|'{3})|"[^"\\]*(?:\\.[^"\\]*)*("?)|'[^'\\]*(?:\\.[^'\\]*)*('?)|[\[({]|[\])}]""")
-_CONTINUES = re.compile(r"\s*(?:else|elif|except|finally)\b")
-_STARTS_SURELY = re.compile(
-    r"\s*(?:(?:async\s+)?def\s+\w|class\s+\w|import\s+\w|from\s+[\w.]+\s+import\b|@\w|if\s+__name__)"
-)
-_OPENS = re.compile(r"(?:async\s+def|def|class)\s+(\w+)")
-_TARGETS = re.compile(r"\s*((?:\w+\s*,\s*)*\w+)\s*(?::[^=\n]*)?=(?!=)")
-_LOOP_TARGETS = re.compile(r"\s*(?:async\s+)?for\s+((?:\w+\s*,\s*)*\w+)\s+in\b")
-_IMPORTED = re.compile(r"\s*(?:from\s+[\w.]+\s+)?import\s+\(?([\w\s,.]+)")
-_WORD = re.compile(r"[^\W\d]\w*")
+# compiled by `re` when they are first used, which most runs never do
+_TOKEN = r"""\#.*|("{3}|'{3})|"[^"\\]*(?:\\.[^"\\]*)*("?)|'[^'\\]*(?:\\.[^'\\]*)*('?)|[\[({]|[\])}]"""
+_CONTINUES = r"\s*(?:else|elif|except|finally)\b"
+_STARTS_SURELY = r"\s*(?:(?:async\s+)?def\s+\w|class\s+\w|import\s+\w|from\s+[\w.]+\s+import\b|@\w|if\s+__name__)"
+_OPENS = r"(?:async\s+def|def|class)\s+(\w+)"
+_TARGETS = r"\s*((?:\w+\s*,\s*)*\w+)\s*(?::[^=\n]*)?=(?!=)"
+_LOOP_TARGETS = r"\s*(?:async\s+)?for\s+((?:\w+\s*,\s*)*\w+)\s+in\b"
+_IMPORTED = r"\s*(?:from\s+[\w.]+\s+)?import\s+\(?([\w\s,.]+)"
+_WORD = r"[^\W\d]\w*"
 _RESERVED = frozenset(
     (
         *("False", "None", "True", "and", "as", "assert", "async", "await", "break", "class", "continue", "def", "del"),
@@ -119,7 +118,7 @@ def _split(lines: list[str], indent: str, trust: int) -> list[tuple[int, int]]:
 
 
 def _surely_starts(line: str, indent: str) -> bool:
-    return len(_indent_of(line)) <= len(indent) and _STARTS_SURELY.match(line) is not None
+    return len(_indent_of(line)) <= len(indent) and re.match(_STARTS_SURELY, line) is not None
 
 
 def _begins(line: str, indent: str) -> bool:
@@ -127,7 +126,7 @@ def _begins(line: str, indent: str) -> bool:
     bare = line.lstrip()
     if not bare or bare[0] in "#)]}\f":
         return False
-    return len(line) - len(bare) <= len(indent) and not _CONTINUES.match(line)
+    return len(line) - len(bare) <= len(indent) and not re.match(_CONTINUES, line)
 
 
 def _after(line: str, quote: str, brackets: int) -> tuple[str, int]:
@@ -139,7 +138,7 @@ def _after(line: str, quote: str, brackets: int) -> tuple[str, int]:
             if at < 0:
                 return quote, brackets
             quote = ""
-        for token in _TOKEN.finditer(line, at):
+        for token in re.compile(_TOKEN).finditer(line, at):
             opened = token.group(1)
             if opened:
                 quote, at = opened, token.end()
@@ -190,7 +189,7 @@ def _opened(lines: list[str], first: int, indent: str, depth: int) -> list[ast.s
     if depth == _DEEPEST:
         return None
     header = next((i for i, line in enumerate(lines) if not line.lstrip().startswith("@")), 0)
-    if not _OPENS.match(lines[header].lstrip()):
+    if not re.match(_OPENS, lines[header].lstrip()):
         return None
     start = _body_start(lines, header, indent)
     inner = _indent_of(lines[start]) if start < len(lines) else indent + "    "
@@ -236,7 +235,7 @@ def _stand_in(lines: list[str], first: int) -> list[ast.stmt]:
         "end_lineno": first + last + 1,
         "end_col_offset": len(lines[last].encode()),
     }
-    words = dict.fromkeys(word for line in lines for word in _WORD.findall(line) if word not in _RESERVED)
+    words = dict.fromkeys(word for line in lines for word in re.findall(_WORD, line) if word not in _RESERVED)
     bound = _bound(lines)
     call = ast.Call(
         func=ast.Name(id=STAND_IN, ctx=ast.Load(), **place),
@@ -254,18 +253,18 @@ def _bound(lines: Sequence[str]) -> list[str]:
     """Names that the broken lines seem to bind at their own level or below."""
     names: dict[str, None] = {}
     for line in lines:
-        opened = _OPENS.match(line.lstrip())
+        opened = re.match(_OPENS, line.lstrip())
         if opened:
             names[opened.group(1)] = None
             continue
         for pattern in (_TARGETS, _LOOP_TARGETS):
-            found = pattern.match(line)
+            found = re.match(pattern, line)
             if found:
-                names.update(dict.fromkeys(_WORD.findall(found.group(1))))
-        imported = _IMPORTED.match(line)
+                names.update(dict.fromkeys(re.findall(_WORD, found.group(1))))
+        imported = re.match(_IMPORTED, line)
         if imported:
             for part in imported.group(1).split(","):
-                words = _WORD.findall(part)
+                words = re.findall(_WORD, part)
                 if words:
                     names[words[-1] if " as " in part else words[0]] = None
     return [name for name in names if name not in _RESERVED]
