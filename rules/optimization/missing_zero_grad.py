@@ -213,12 +213,59 @@ def train(loader):
         apply_update(loss, optimizer, model)
 ```
 
+With `automatic_optimization = False` the step belongs to `training_step`, and so does the clearing:
+
+```py bad
+import lightning
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+
+class Classifier(lightning.LightningModule):
+    def __init__(self):
+        super().__init__()
+        self.automatic_optimization = False
+        self.net = nn.Linear(20, 5)
+
+    def training_step(self, batch, batch_idx):
+        optimizer = self.optimizers()
+        loss = F.cross_entropy(self.net(batch[0]), batch[1])
+        self.manual_backward(loss)
+        optimizer.step()  # TL101
+        self.log("loss", loss)
+
+    def configure_optimizers(self):
+        return torch.optim.SGD(self.parameters(), lr=0.1)
+```
+
+```py good
+import lightning
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+
+class Classifier(lightning.LightningModule):
+    def __init__(self):
+        super().__init__()
+        self.net = nn.Linear(20, 5)
+
+    def training_step(self, batch, batch_idx):
+        loss = F.cross_entropy(self.net(batch[0]), batch[1])
+        self.log("loss", loss)
+        return loss
+
+    def configure_optimizers(self):
+        return torch.optim.SGD(self.parameters(), lr=0.1)
+```
+
 ## When it is fine
 
 Accumulating over several batches is fine as long as the gradients are cleared after the step. Clearing through the
 model, through `p.grad = None`, inside a closure or at the end of the body all counts. Loops whose optimizer is built
 anew for every item, gradients written by hand (`p.grad = ...`), optimizers that clear by themselves and frameworks
-that own the step (Lightning, DeepSpeed, Ignite, `dist_autograd`) are left alone.
+that own the step (Lightning unless it is told otherwise, DeepSpeed, Ignite, `dist_autograd`) are left alone.
 
 ## Not seen
 
@@ -260,7 +307,10 @@ from torchlint.api import (
     managed,
     may_touch,
     optimizer_of,
+    own_words,
     rule,
+    runs_for_each_batch,
+    takes_over,
     this,
     trained_by,
 )
@@ -271,7 +321,7 @@ def check(module: Module) -> Findings:
     for trace in module.traces:
         for step in trace.of("step"):
             optimizer = optimizer_of(step)
-            if optimizer is None:
+            if optimizer is None or takes_over("zero-grad", step) is not False:
                 continue
             cleared: dict[int, bool] = {}
             for backward in trace.of("backward"):
@@ -283,6 +333,26 @@ def check(module: Module) -> Findings:
                 if not cleared[loop.header] and _piles_up(trace, step, backward, loop):
                     yield _report(module, step, backward, loop)
                     break
+        if runs_for_each_batch(trace) is True and trace.complete:
+            yield from _from_batch_to_batch(module, trace)
+
+
+def _from_batch_to_batch(module: Module, trace: Trace) -> Findings:
+    """A `training_step` that steps by hand: Lightning runs it for each batch, and clears nothing between."""
+    function = trace.function
+    owner = module.class_of(function) if function is not None else None
+    words = own_words(owner) if owner is not None else None
+    if words is None or not words.isdisjoint(("zero_grad", "grad", "backward", "optimizer_step")):
+        return
+    for step in trace.of("step"):
+        optimizer = optimizer_of(step)
+        backward = next((b for b in trace.of("backward") if trace.path(b, this(step)) is not None), None)
+        if optimizer is None or backward is None or trace.of("zero_grad") or managed(backward) is not False:
+            continue
+        objects = (optimizer, *(trained_by(optimizer) or ()))
+        if not any(may_touch(call, objects) for call in trace.of("call")):
+            yield _report(module, step, backward, None)
+            return
 
 
 def _may_be_cleared(trace: Trace, optimizer: Value, loop: Loop) -> bool:
@@ -313,16 +383,17 @@ def _forgot_to_call(module: Module, loop: Loop) -> bool:
     return False
 
 
-def _report(module: Module, step: Event, backward: Event, loop: Loop) -> Finding:
+def _report(module: Module, step: Event, backward: Event, loop: Loop | None) -> Finding:
     statement = module.statement(step.node) if step.is_local else None
     fix = None
     if statement is not None:
         given = getattr(step.node, "args", ())
         code = f"{module.code(given[0]) if step.manager is not None and given else step.text}.zero_grad()"
-        direct = module.parent(statement) is loop.node
-        verb = insert_first(loop.node, code) if direct else insert_after(statement, code)
+        direct = loop is not None and module.parent(statement) is loop.node
+        verb = insert_first(loop.node, code) if loop is not None and direct else insert_after(statement, code)
         fix = Fix.unsafe("Clear the gradients once per step (each step then follows its own gradients)", verb)
-    message = f"`{module.code(step.node)}` follows the sum of all gradients so far: nothing in the loop clears them"
+    where = "in the loop" if loop is not None else "between the batches"
+    message = f"`{module.code(step.node)}` follows the sum of all gradients so far: nothing {where} clears them"
     return finding(step, message, see=[(backward, "gradients are added here")], fix=fix)
 
 

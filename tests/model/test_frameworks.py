@@ -8,7 +8,7 @@ import pytest
 
 from tests.model.programs import described, module, probe
 from torchlint.model import Event
-from torchlint.model.frameworks import managed, runs_for_each_batch, takes_over
+from torchlint.model.frameworks import managed, own_words, runs_for_each_batch, takes_over
 from torchlint.torch_api.frameworks import FRAMEWORKS, TAKERS, Duty
 
 HEAD = """
@@ -283,3 +283,26 @@ def test_every_entry_says_what_was_read_and_speaks_of_known_duties() -> None:
         assert all(set(duties) <= known and duties for table in tables for duties in table.values()), framework.name
         assert bool(framework.bases) == bool(framework.hooks), framework.name
     assert all(name.endswith(last) for last, takers in TAKERS.items() for name in takers)
+
+
+def test_what_is_handed_back_is_not_made_anew() -> None:
+    text = HEAD + LIT.format(
+        base="lightning.LightningModule",
+        hook="training_step",
+        attribute="automatic_optimization = False",
+        stored="pass",
+        backward="self.optimizers().step()",
+    )
+    (trace,) = [t for t in module(text).traces if t.function is not None and t.function.name == "training_step"]
+    assert [event.kind for event in trace.events if event.kind != "forward"] == ["call", "call", "step"]
+
+
+@pytest.mark.parametrize(
+    ("base", "known"),
+    [("lightning.LightningModule", True), ("nn.Module", True), ("object", True), ("Base", False)],
+)
+def test_the_words_of_a_class(base: str, known: bool) -> None:
+    text = HEAD + LIT.format(base=base, hook="training_step", attribute="pass", stored="pass", backward="x.zero_grad()")
+    words = own_words(module(text).classes[0])
+    assert (words is not None) is known
+    assert words is None or {"zero_grad", "training_step", "SGD"} <= words

@@ -18,9 +18,10 @@ from torchlint.torch_api import frameworks
 from torchlint.torch_api.frameworks import Duty
 
 if TYPE_CHECKING:
+    from torchlint.model.classes import ClassModel
     from torchlint.model.project import Project
 
-__all__ = ["managed", "runs_for_each_batch", "takes_over"]
+__all__ = ["managed", "own_words", "runs_for_each_batch", "takes_over"]
 
 _OF_THE_CODE = frozenset({"modes", "no-grad"})  # settled by where code stands, not by the objects in it
 _OPEN = ("unknown", "param", "attribute", "item", "element", "call", "apply")
@@ -62,6 +63,22 @@ def runs_for_each_batch(trace: Trace) -> bool | None:
     if model.derives_from(*frameworks.LIGHTNING_MODULES) is not True:
         return False
     return {True: False, False: True, None: None}[_hooked("zero-grad", function, trace.frame)]
+
+
+def own_words(owner: ClassModel) -> frozenset[str] | None:
+    """What the methods of a class call or define, by last name; `None` if a base is neither known nor a framework's."""
+    words: set[str] = set()
+    for base in owner.lineage:
+        known = base.kind == "class" or base.name in _BASES or base.name in ("object", "torch.nn.Module", "abc.ABC")
+        if not known:
+            return None
+    for cls in owner._family():
+        words.update(cls.methods)
+        words.update(word for method in cls.methods.values() for word in method.words)
+    return frozenset(words)
+
+
+_BASES = frozenset(base for framework in frameworks.WITH_HOOKS for base in framework.bases)
 
 
 def _by_object(duty: Duty, value: Value, sources: Iterable[Source], *, manages: bool) -> bool | None:

@@ -60,7 +60,8 @@ _HARMLESS_METHODS = frozenset(
         "named_buffers", "state_dict", "get_last_lr", "get_lr", "numel", "size", "dim", "format", "append", "items",
         "keys", "values", "get", "info", "debug", "warning", "add_scalar", "set_postfix", "set_description", "write",
         "join", "mean", "sum", "detach", "clone", "item", "max", "min", "argmax", "view", "reshape", "float", "long",
-        "backward", "unsqueeze", "squeeze", "extend", "zeros", "ones", "update_parameters",
+        "backward", "unsqueeze", "squeeze", "extend", "zeros", "ones", "update_parameters", "log", "log_dict",
+        "log_metrics", "optimizers", "lr_schedulers", "toggle_optimizer", "untoggle_optimizer",
     }
 )  # fmt: skip
 _BUILTIN_ACTORS = frozenset({"setattr", "delattr", "map", "exec", "eval", "next"})

@@ -1118,7 +1118,7 @@ def _made(node: ast.Call, frame: Frame, value: Value, callee: Value) -> Event:
         return Event("loss", node, frame, None, name=roles.LOSS_NAME[name])
     if name in _CLIPS:
         return Event("clip", node, frame, value.argument(0, "parameters") or UNKNOWN, name=name)
-    if kind == "instance":
+    if kind == "instance" and (value.node is node or callee.kind != "attribute"):
         if value.is_instance(roles.OPTIMIZER):
             return Event("optimizer", node, frame, value, name=name)
         if name in roles.SCHEDULERS:
