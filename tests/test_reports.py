@@ -250,6 +250,19 @@ def test_suppressed_findings_are_shown_when_asked_for(cli: Cli) -> None:
     assert cli.run("check", "--output-format", "json", "--show-suppressed").code == 0
 
 
+def test_junit(cli: Cli) -> None:
+    cli.write("sub/a.py", "import torch\n\nprint('<&\\x00\x0c')\n")
+    lines = cli.run("check", "--output-format", "junit").lines
+    assert lines[:5] == [
+        '<?xml version="1.0" encoding="UTF-8"?>',
+        '<testsuites name="torchlint" tests="1" failures="1" errors="0">',
+        '  <testsuite name="sub/a.py" tests="1" failures="1" errors="0" skipped="0">',
+        '    <testcase classname="sub.a" name="XX101 print-call (3:1)" file="sub/a.py" line="3">',
+        '      <failure type="warning" message="`print` is called">XX101 print-call [*] `print` is called',
+    ]
+    assert "3 | print('&lt;&amp;\\x00\ufffd')" in lines
+
+
 def test_grouped(cli: Cli) -> None:
     cli.write("a.py", "import torch\n\nfor i in range(3):\n    print(i)\n")
     cli.write("b.py", PRINTS)

@@ -14,7 +14,8 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, NoReturn
 
 _FORMATS = (
-    "full (the default), concise, grouped, json, json-lines, sarif, github, gitlab, junit, rdjson, markdown or agent"
+    "full (the default, unless TORCHLINT_OUTPUT_FORMAT is set), concise, grouped, "
+    "json, json-lines, sarif, github, gitlab, junit, rdjson, markdown or agent"
 )
 
 

@@ -36,11 +36,12 @@ def render(results: Results, stream: TextIO, style: Style) -> None:
 def _case(results: Results, finding: Finding, file: str, stream: TextIO) -> None:
     path, span = finding.place
     line, column = results.position(path, span.line, span.column)
+    module = _attribute(results.in_repository(path).removesuffix(".py").replace("/", "."))
     title = _attribute(f"{finding.code} {finding.name} ({line}:{column})")
     severity = _attribute((finding.severity or Severity.WARNING).value)
     text = io.StringIO()
     renderer("full")(results.only(finding), text, Style())
-    stream.write(f'    <testcase classname={file} name={title} file={file} line="{line}">\n')
+    stream.write(f'    <testcase classname={module} name={title} file={file} line="{line}">\n')
     stream.write(f"      <failure type={severity} message={_attribute(finding.message)}>")
     stream.write(escape(_FORBIDDEN.sub("\N{REPLACEMENT CHARACTER}", text.getvalue().rstrip())))
     stream.write("</failure>\n    </testcase>\n")

@@ -36,6 +36,7 @@ def render(results: Results, stream: TextIO, style: Style) -> None:
         "tool": {
             "driver": {
                 "name": "torchlint",
+                "fullName": f"torchlint {__version__}",
                 "semanticVersion": __version__,
                 "informationUri": SOURCE_URL.partition("/blob/")[0],
                 "rules": [_described(rule) for rule in rules],
