@@ -60,6 +60,9 @@ class Cli:
     def read(self, name: str) -> str:
         return (self.directory / name).read_bytes().decode()
 
+    def read_bytes(self, name: str) -> bytes:
+        return (self.directory / name).read_bytes()
+
     def run(self, *arguments: str, stdin: bytes | None = None) -> Ran:
         """Run a command in this process."""
         if stdin is not None:

@@ -287,7 +287,7 @@ def test_explain_a_line(cli: Cli) -> None:
 def test_rules(cli: Cli) -> None:
     table = cli.run("rules")
     assert "XX101  print-call" in table.out
-    assert table.lines[-1] == "10 rules, 7 on here. `torchlint explain NAME` explains one."
+    assert table.lines[-1] == "11 rules, 8 on here. `torchlint explain NAME` explains one."
     data = {record["code"]: record for record in cli.run("rules", "--json").json}
     assert data["XX101"]["on"] and data["XX101"]["fix"] and not data["XX105"]["on"]
     assert data["XX105"]["preview"] and data["TL003"]["category"] == "pedantic"

@@ -213,7 +213,7 @@ def test_sarif(cli: Cli) -> None:
         ],
     }
     assert run["columnKind"] == "utf16CodeUnits"
-    assert rules == ["TL000", "TL001", "TL002", "TL005", "XX101", "XX102", "XX103"]
+    assert rules == ["TL000", "TL001", "TL002", "TL004", "TL005", "XX101", "XX102", "XX103"]
     assert run["invocations"] == [{"executionSuccessful": True, "toolExecutionNotifications": []}]
 
 

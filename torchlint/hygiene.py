@@ -74,6 +74,16 @@ IGNORE_WITHOUT_REASON = _own(
 Write the reason after the bracket: `# torchlint: ignore[missing-zero-grad] gradients accumulate over 4 batches`.
 """,
 )
+STALE_BASELINE_ENTRY = _own(
+    "TL004",
+    "stale-baseline-entry",
+    Category.SUSPICIOUS,
+    """An entry of the baseline that no longer stands for a finding would hide the next one like it.
+
+The finding has been repaired, or its code has changed. `torchlint baseline --prune` takes such entries out, and so does
+`torchlint check --fix`. Only entries of files that the run has checked are judged, and only for rules that are on.
+""",
+)
 UNKNOWN_RULE_IN_IGNORE = _own(
     "TL005",
     "unknown-rule-in-ignore",
@@ -85,4 +95,11 @@ Names, codes and former names of rules are known, as in `# torchlint: ignore[mis
 """,
 )
 
-RULES = (SYNTAX_ERROR, UNUSED_IGNORE, RULE_CRASHED, IGNORE_WITHOUT_REASON, UNKNOWN_RULE_IN_IGNORE)
+RULES = (
+    SYNTAX_ERROR,
+    UNUSED_IGNORE,
+    RULE_CRASHED,
+    IGNORE_WITHOUT_REASON,
+    STALE_BASELINE_ENTRY,
+    UNKNOWN_RULE_IN_IGNORE,
+)

@@ -129,6 +129,17 @@ def _verify(known: Mapping[str, Rule], selectors: Iterable[str], settings: Setti
         raise SettingsError(where, f"`{key}` names `{selector}`, which is no rule, prefix or category{near}")
 
 
+def chosen(settings: Settings, rules: Sequence[Rule], selectors: Sequence[str], key: str) -> frozenset[str]:
+    """The codes of all rules that some selectors name; `key` is the option that they come from.
+
+    Raises:
+        SettingsError: for a selector that names nothing.
+    """
+    everything = (*hygiene.RULES, *rules)
+    known = {word: rule for rule in everything for word in (*rule.formerly, rule.name, rule.code)}
+    return _codes(everything, known, selectors, settings, key)
+
+
 def _codes(
     rules: Sequence[Rule], known: Mapping[str, Rule], selectors: Sequence[str], settings: Settings, key: str
 ) -> frozenset[str]:

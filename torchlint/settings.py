@@ -18,6 +18,7 @@ from torchlint.findings import Severity
 
 COMMAND_LINE = "the command line"
 FILES = (".torchlint.toml", "torchlint.toml", "pyproject.toml")
+BASELINE = ".torchlint-baseline.json"
 CATEGORIES_ON = ("correctness", "suspicious", "performance")
 EXCLUDED = (
     *(
@@ -410,7 +411,7 @@ KEYS = (
     Key(
         "baseline",
         PATH,
-        "`.torchlint-baseline.json`, where there is one beside the configuration or at the top of the repository",
+        "the nearest `.torchlint-baseline.json` upwards from the checked file, up to the top of its repository",
         "The file with the findings that were there before, which are not reported again. `torchlint baseline` "
         "writes it.",
         'baseline = "ci/torchlint-baseline.json"',
@@ -452,6 +453,26 @@ def load(directory: str, cache: dict[str, Settings] | None = None) -> Settings:
     for path in passed:
         cache[path] = found if found.file else found._replace(root=path)
     return cache[passed[0]] if passed else found
+
+
+def baseline_of(settings: Settings, directory: str, cache: dict[str, str | None] | None = None) -> str | None:
+    """The baseline of a directory: the configured one, else the nearest `BASELINE` upwards, up to the repository's top.
+
+    `cache` remembers what was found in each directory.
+    """
+    if settings.baseline is not None:
+        return os.path.abspath(settings.baseline)
+    cache = {} if cache is None else cache
+    if directory not in cache:
+        path = os.path.join(directory, BASELINE)
+        parent = os.path.dirname(directory)
+        if os.path.isfile(path):
+            cache[directory] = path
+        elif parent == directory or os.path.exists(os.path.join(directory, ".git")):
+            cache[directory] = None
+        else:
+            cache[directory] = baseline_of(settings, parent, cache)
+    return cache[directory]
 
 
 def _config_in(directory: str) -> str | None:

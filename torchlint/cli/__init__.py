@@ -78,6 +78,10 @@ def _run(arguments: list[str]) -> int:
         from torchlint.cli.rules import rules
 
         return rules(options)
+    if options.command == "baseline":
+        from torchlint.cli.baseline import baseline
+
+        return baseline(options)
     if options.command == "config":
         from torchlint.cli.config import config
 
@@ -171,7 +175,7 @@ def _parser(word: str = "") -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", parser_class=_Parser, prog=parser.prog)
     asked = [command for command in _COMMANDS if word in (command.name, *command.aliases)]
     for name, aliases, describe, text in asked or _COMMANDS:
-        describe(commands.add_parser(name, aliases=aliases, help=text, allow_abbrev=name != "check"))
+        describe(commands.add_parser(name, aliases=aliases, help=text, allow_abbrev=name not in ("check", "baseline")))
     return parser
 
 
@@ -220,22 +224,41 @@ def _test_pack(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--prove", action="store_true", help="run the experiments of the rules, too")
 
 
+def _baseline(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("paths", nargs="*", metavar="PATH", help="files or directories (default: here)")
+    parser.add_argument("--baseline", metavar="FILE", help="the file to write (default: .torchlint-baseline.json)")
+    parser.add_argument("--prune", action="store_true", help="only take out what no longer stands for a finding")
+    parser.add_argument(
+        "--except",
+        dest="excepted",
+        action=_Words,
+        default=[],
+        metavar="RULES",
+        help="rules whose findings stay out of the baseline, such as `correctness`",
+    )
+    parser.add_argument("-q", "--quiet", action="store_true", help="say nothing but errors")
+    parser.set_defaults(since=None, no_baseline=False, staged=False)
+    _selection(parser)
+    _files(parser)
+    _configuration(parser)
+
+
 def _check(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("paths", nargs="*", metavar="PATH", help="files or directories; `-` is standard input")
     parser.add_argument("--stdin-filename", metavar="PATH", help="the file that standard input stands for")
-    group = parser.add_argument_group("rules (codes, prefixes, names, categories or ALL, separated by commas)")
-    group.add_argument("--select", action=_Words, metavar="RULES", help="the rules that are on")
-    group.add_argument("--extend-select", action=_Words, default=[], metavar="RULES", help="rules that are on besides")
-    group.add_argument("--ignore", action=_Words, default=[], metavar="RULES", help="rules that are off")
-    group.add_argument(
-        "--per-file-ignores", action=_Words, default=[], metavar="PATTERN:RULE", help="rules that are off in some files"
-    )
+    _selection(parser)
     group = parser.add_argument_group("fixes")
     group.add_argument("--fix", action="store_true", help="apply the safe fixes")
     group.add_argument("--unsafe-fixes", action="store_true", help="with --fix or --diff: the unsafe ones too")
     group.add_argument("--diff", action="store_true", help="print what --fix would change, as a patch")
     group.add_argument("--fix-only", action="store_true", help="apply the safe fixes and report nothing else")
     group.add_argument("--show-fixes", action="store_true", help="with --fix or --fix-only: list the fixes made")
+    parser.set_defaults(add_ignore=None)
+    group = parser.add_argument_group("what is new")
+    group.add_argument("--baseline", metavar="FILE", help="the baseline, whose findings are not reported")
+    group.add_argument("--no-baseline", action="store_true", help="report what is in the baseline too")
+    group.add_argument("--since", metavar="REF", help="leave out what was there where the work parted from this commit")
+    group.add_argument("--staged", action="store_true", help="check what git would commit, not the work tree")
     group = parser.add_argument_group("output")
     group.add_argument(
         "--output-format",
@@ -265,6 +288,21 @@ def _check(parser: argparse.ArgumentParser) -> None:
         choices=("error", "warning", "info", "never"),
         help="the least severity that makes the exit code 1 (default: warning)",
     )
+    _files(parser)
+    _configuration(parser)
+
+
+def _selection(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("rules (codes, prefixes, names, categories or ALL, separated by commas)")
+    group.add_argument("--select", action=_Words, metavar="RULES", help="the rules that are on")
+    group.add_argument("--extend-select", action=_Words, default=[], metavar="RULES", help="rules that are on besides")
+    group.add_argument("--ignore", action=_Words, default=[], metavar="RULES", help="rules that are off")
+    group.add_argument(
+        "--per-file-ignores", action=_Words, default=[], metavar="PATTERN:RULE", help="rules that are off in some files"
+    )
+
+
+def _files(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("files")
     group.add_argument(
         "--exclude", action=_Words, metavar="PATTERNS", help="files and directories to skip, instead of the default"
@@ -272,7 +310,6 @@ def _check(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--extend-exclude", action=_Words, metavar="PATTERNS", help="files and directories to skip")
     group.add_argument("--no-respect-gitignore", action="store_true", help="check files that git ignores")
     group.add_argument("-j", "--jobs", type=int, metavar="N", help="processes (default: as many as it pays)")
-    _configuration(parser)
 
 
 def _rules(parser: argparse.ArgumentParser) -> None:
@@ -298,6 +335,7 @@ _COMMANDS = (
     _Command("explain", ("rule",), _explain, "explain a rule or the findings on a line"),
     _Command("rules", ("linter",), _rules, "list the rules"),
     _Command("config", (), _config, "explain the configuration keys, or check configuration files"),
+    _Command("baseline", (), _baseline, "take the findings of now as given"),
     _Command("new-rule", (), _new_rule, "start a rule of your own"),
     _Command("test-pack", (), _test_pack, "try the rules of a pack on their own examples"),
     _Command("server", ("lsp",), lambda parser: None, "serve an editor on standard input and output"),

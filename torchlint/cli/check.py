@@ -7,6 +7,7 @@ import os
 import sys
 import time
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from torchlint.cli.overrides import overrides_of
 from torchlint.cli.reporting import Output, Total, outputs_of, report, tell_problems
@@ -14,8 +15,11 @@ from torchlint.cli.terminal import Progress
 from torchlint.discovery import Decoded, File, NotText, decode
 from torchlint.engine import Outcome
 from torchlint.findings import Finding
-from torchlint.settings import SettingsError
+from torchlint.settings import SettingsError, baseline_of
 from torchlint.workspace import Workspace, shown
+
+if TYPE_CHECKING:
+    from torchlint.cli.before import Before
 
 _STDIN = "-"
 
@@ -33,6 +37,8 @@ def check(options: argparse.Namespace) -> int:
 
         return show_settings(workspace, paths)
     files = list(_listed(workspace, paths))
+    if options.staged:
+        workspace, files = _staged(workspace, paths, options)
     if options.show_files:
         for file in files:
             sys.stdout.write(file.path + "\n")
@@ -54,27 +60,55 @@ def _listed(workspace: Workspace, paths: list[str]) -> list[File]:
     return list(files(paths, workspace.settings, workspace.problems.append))
 
 
+def _staged(workspace: Workspace, paths: list[str], options: argparse.Namespace) -> tuple[Workspace, list[File]]:
+    from torchlint.cli.since import staged
+
+    if options.fix or options.fix_only or options.add_ignore is not None:
+        raise SettingsError("--staged", "this checks the index; what changes files works on the work tree")
+    return staged(workspace, paths)
+
+
 def _run(workspace: Workspace, files: list[File], options: argparse.Namespace) -> Total:
     progress = Progress(len(files), not options.quiet)
     mender = _Mender(workspace, options) if options.fix or options.fix_only or options.diff else None
-    relevant = 0
-    to_mend: list[tuple[int, File, Outcome]] = []
-    by_file: list[Outcome] = []
+    by_file: list[tuple[File, Outcome]] = []
     try:
         for file, outcome in _outcomes(workspace, files, options.jobs, progress):
-            if outcome is None:
-                continue
-            relevant += 1
-            if mender is not None and mender.wants(outcome):
-                to_mend.append((len(by_file), file, outcome))
-            by_file.append(outcome)
+            if outcome is not None:
+                by_file.append((file, outcome))
     finally:
         progress.clear()
+    before = _before(workspace, files, by_file, options)
+    if before is not None:
+        by_file = [(file, before.take(file.path, outcome)) for file, outcome in by_file]
     if mender is not None:
-        for number, file, outcome in to_mend:
-            by_file[number] = mender.mend(file, outcome)
-    total = Total.of(by_file, len(files), relevant)
+        mender.before = before
+        for number, (file, outcome) in enumerate(by_file):
+            if mender.wants(outcome):
+                by_file[number] = (file, mender.mend(file, outcome))
+    total = Total.of([outcome for _, outcome in by_file], len(files), len(by_file))
+    if before is not None:
+        total = before.added_to(total, prune=options.fix or options.fix_only)
     return total if mender is None else mender.added_to(total)
+
+
+def _before(
+    workspace: Workspace, files: list[File], outcomes: list[tuple[File, Outcome]], options: argparse.Namespace
+) -> Before | None:
+    """What was there before, if anything is to be subtracted."""
+    if options.since is None and options.baseline is None:
+        places: dict[str, str | None] = {}
+        directories = {os.path.dirname(file.path) for file in files}
+        holding = (baseline_of(workspace.settings(directory), directory, places) for directory in directories)
+        if options.no_baseline or not any(holding):
+            return None
+    from torchlint.cli.before import Before
+
+    before = Before(workspace, files, options)
+    if options.since is not None:
+        progress = Progress(0, False)
+        before.ask(outcomes, options.since, lambda past, asked: _outcomes(past, asked, options.jobs, progress))
+    return before
 
 
 def _outcomes(
@@ -100,6 +134,7 @@ class _Mender:
         self.made: list[Finding] = []
         self.failures = 0
         self.changed: list[str] = []
+        self.before: Before | None = None
 
     def added_to(self, total: Total) -> Total:
         """The total with what was mended."""
@@ -140,7 +175,8 @@ class _Mender:
         from torchlint.cli.fixing import fix
 
         def again(text: str) -> Outcome:
-            return self._workspace.check_text(path, decoded._replace(text=text))
+            found = self._workspace.check_text(path, decoded._replace(text=text))
+            return found if self.before is None else self.before.take(path, found, text)
 
         fixed = fix(path, decoded.text, outcome, again, self._unsafe)
         left = fixed.outcome
@@ -174,6 +210,8 @@ def _print_patch(path: str, decoded: Decoded, text: str) -> None:
 def _check_stdin(options: argparse.Namespace, outputs: list[Output], started: float) -> int:
     if options.paths != [_STDIN]:
         raise SettingsError("", "`-` cannot be checked together with other paths")
+    if options.staged or options.add_ignore is not None:
+        raise SettingsError("", "standard input is neither staged nor a file that comments can be written to")
     data = sys.stdin.buffer.read()
     path = os.path.abspath(options.stdin_filename or "<stdin>")
     workspace = Workspace(overrides_of(options), [os.path.dirname(path)], {path: data})
@@ -183,10 +221,15 @@ def _check_stdin(options: argparse.Namespace, outputs: list[Output], started: fl
         sys.stdout.write(path + "\n")
         return 0
     outcome = workspace.check(file)
+    before = _before(workspace, [file], [(file, outcome)] if outcome else [], options)
+    if outcome and before:
+        outcome = before.take(path, outcome)
     total = Total.of([outcome] if outcome else [], 1, int(outcome is not None))
     if not (options.fix or options.fix_only or options.diff):
+        total = total._replace(suppressed=[*total.suppressed, *before.known]) if before else total
         return report(workspace, total, options, outputs, started)
     mender = _Mender(workspace, options)
+    mender.before = before
     try:
         decoded = decode(data)
     except NotText:

@@ -9,7 +9,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
-from torchlint import hygiene
+from torchlint import atomic, hygiene
 from torchlint.discovery import Decoded
 from torchlint.engine import Outcome
 from torchlint.findings import Finding, Fix, Place, Safety, Severity, Span
@@ -102,20 +102,7 @@ def write(path: str, decoded: Decoded, text: str) -> None:
         OSError: if the directory or the file cannot be written; the old file is untouched then.
         UnicodeEncodeError: if the file's encoding cannot express the new text.
     """
-    data = decoded.encoded(text)
-    target = os.path.realpath(path)
-    beside = f"{target}.torchlint-{os.getpid()}"
-    try:
-        with open(beside, "xb") as file:
-            os.chmod(beside, os.stat(target).st_mode & 0o7777)
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(beside, target)
-    except BaseException:
-        if os.path.exists(beside):
-            os.unlink(beside)
-        raise
+    atomic.write(path, decoded.encoded(text))
 
 
 _HUNK = 3

@@ -18,6 +18,7 @@ from torchlint.report import FOR_PEOPLE, FORMATS, Results, Style, Suppressed, re
 from torchlint.settings import SettingsError, nearest
 from torchlint.workspace import Workspace, shown
 
+_MANY = 100  # findings, from which on a baseline is worth a hint
 _CAP = 20  # findings per rule that `full` shows on a terminal
 _VARIABLE = "TORCHLINT_OUTPUT_FORMAT"
 _ORDER = (Severity.INFO, Severity.WARNING, Severity.ERROR)
@@ -228,13 +229,24 @@ def _summary(total: Total, options: argparse.Namespace, stream: TextIO, style: S
     if not total.findings:
         if total.files:
             stream.write("No findings left.\n" if total.made else "No findings.\n")
+            _tell_known(total, stream)
         return
     counts = [(severity, sum(f.severity is severity for f in total.findings)) for severity in reversed(_ORDER)]
     words = [_count(n, severity.value if severity is not Severity.INFO else "note") for severity, n in counts if n]
     files = len({finding.place.path for finding in total.findings})
     found = _count(len(total.findings), "finding")
     stream.write(f"Found {style.bold(found)} ({', '.join(words)}) in {_count(files, 'file')}.\n")
+    _tell_known(total, stream)
     _hint(total, options, stream)
+
+
+def _tell_known(total: Total, stream: TextIO) -> None:
+    counts = {by: sum(entry.by == by for entry in total.suppressed) for by in ("baseline", "since")}
+    if counts["baseline"]:
+        stream.write(f"{_count(counts['baseline'], 'more finding')} in the baseline.\n")
+    if counts["since"]:
+        verb = "was" if counts["since"] == 1 else "were"
+        stream.write(f"{_count(counts['since'], 'more finding')} that {verb} there before.\n")
 
 
 def _hint(total: Total, options: argparse.Namespace, stream: TextIO) -> None:
@@ -249,6 +261,8 @@ def _hint(total: Total, options: argparse.Namespace, stream: TextIO) -> None:
         stream.write(f"{safe} fixable with --fix.\n")
     elif unsafe:
         stream.write(f"{unsafe} fixable with --fix --unsafe-fixes.\n")
+    if len(total.findings) > _MANY and not any(entry.by != "comment" for entry in total.suppressed):
+        stream.write("`torchlint baseline` takes them as given, so that later runs report only what is new.\n")
 
 
 def _tell_files(total: Total, stream: TextIO, started: float) -> None:

@@ -1,0 +1,186 @@
+"""Findings that were there before, and which of the findings of now are new.
+
+The two are compared as multisets of identities (see `torchlint.fingerprint`): a bug that is gone pays for no other, not
+even for an equal one elsewhere. What an edit has moved is not new: an entry whose file or definition no longer exists
+stands for a finding of the same rule on the same statement, in a definition of the same name or in the same file.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, NamedTuple
+
+from torchlint import hygiene
+from torchlint.findings import Finding, Place, Span
+from torchlint.fingerprint import Identities, Identity, Outline
+from torchlint.settings import SettingsError
+
+VERSION = 1
+_NEVER = (hygiene.RULE_CRASHED.code, hygiene.STALE_BASELINE_ENTRY.code)
+
+
+class Split(NamedTuple):
+    """The findings of a file that are new, and those that were there before."""
+
+    new: tuple[Finding, ...]
+    known: tuple[Finding, ...]
+
+
+class Baseline:
+    """Earlier findings, and how far those of now account for them.
+
+    Args:
+        root: the directory that the entries' paths are relative to.
+        entries: the earlier findings; equal ones count.
+        text_of: the text that a path (absolute) has now, `None` if it is gone.
+    """
+
+    def __init__(self, root: str, entries: Iterable[Identity], text_of: Callable[[str], str | None]) -> None:
+        self.root = root
+        self.entries = Counter(entries)
+        self._text_of = text_of
+        self._identities = Identities(root)
+        self._by_path: dict[str, list[Identity]] = {}
+        self._by_statement: dict[tuple[str, str], list[Identity]] = {}
+        for entry in self.entries:
+            self._by_path.setdefault(entry.path, []).append(entry)
+            self._by_statement.setdefault((entry.code, entry.statement), []).append(entry)
+        self._claims: dict[str, Counter[Identity]] = {}
+        self._claimed: Counter[Identity] = Counter()
+        self._scopes: dict[str, frozenset[str] | None] = {}
+
+    def split(self, path: str, text: str, findings: Sequence[Finding]) -> Split:
+        """What is new among the findings of a file; asking again for the same file replaces the first answer."""
+        self._claimed -= self._claims.pop(path, Counter())
+        own = self._claims[path] = Counter()
+        if not findings or not self.entries:
+            return Split(tuple(findings), ())
+        identities = [self._identities.of(finding, text) for finding in findings]
+        paid: list[bool] = []
+        for finding, identity in zip(findings, identities, strict=True):
+            paid.append(finding.code not in _NEVER and self._claim(identity, own))
+        for number, identity in enumerate(identities):
+            if not paid[number] and findings[number].code not in _NEVER:
+                paid[number] = any(self._claim(entry, own) for entry in self._moved(identity))
+        new = tuple(finding for finding, known in zip(findings, paid, strict=True) if not known)
+        return Split(new, tuple(finding for finding, known in zip(findings, paid, strict=True) if known))
+
+    def left(self) -> Counter[Identity]:
+        """The entries that no finding has accounted for yet."""
+        return self.entries - self._claimed
+
+    def _claim(self, entry: Identity, own: Counter[Identity]) -> bool:
+        if self._claimed[entry] >= self.entries[entry]:
+            return False
+        self._claimed[entry] += 1
+        own[entry] += 1
+        return True
+
+    def _moved(self, identity: Identity) -> list[Identity]:
+        """Entries that may stand for a finding which has come from elsewhere, the nearest first."""
+        name = identity.scope.rpartition(".")[2]
+        found = [
+            entry
+            for entry in self._by_statement.get((identity.code, identity.statement), ())
+            if entry != identity
+            and (entry.path == identity.path or entry.scope.rpartition(".")[2] == name)
+            and self._is_homeless(entry)
+        ]
+        return sorted(found, key=lambda entry: (entry.path != identity.path, entry))
+
+    def _is_homeless(self, entry: Identity) -> bool:
+        """Whether the file or the definition of an entry no longer exists."""
+        if entry.path not in self._scopes:
+            text = self._text_of(os.path.normpath(os.path.join(self.root, entry.path)))
+            self._scopes[entry.path] = None if text is None else Outline(text).scopes
+        scopes = self._scopes[entry.path]
+        return scopes is None or bool(entry.scope and entry.scope not in scopes)
+
+
+class Stored(NamedTuple):
+    """A baseline file: its path, its entries with multiplicity, and the line on which each of them stands."""
+
+    file: str
+    entries: tuple[Identity, ...]
+    lines: tuple[int, ...]
+
+    @property
+    def root(self) -> str:
+        """What the entries' paths are relative to."""
+        return os.path.dirname(self.file)
+
+
+def load(file: str, data: bytes | None = None) -> Stored:
+    """Read a baseline file, or its content where that is given.
+
+    Raises:
+        SettingsError: if it cannot be read or is no baseline.
+    """
+    shown = os.path.relpath(file) if file.startswith(os.getcwd() + os.sep) else file
+    if data is None:
+        try:
+            with open(file, "rb") as stream:
+                data = stream.read()
+        except FileNotFoundError:
+            raise SettingsError(shown, "there is no such baseline; `torchlint baseline` writes it") from None
+        except OSError as error:
+            raise SettingsError(shown, f"the baseline cannot be read: {error.strerror or error}") from None
+    try:
+        table = json.loads(data)
+        if table["version"] != VERSION:
+            raise SettingsError(shown, f"a baseline of version {table['version']!r}; this torchlint reads {VERSION}")
+        entries = tuple(_entry(item) for item in table["findings"])
+    except json.JSONDecodeError as error:
+        raise SettingsError(f"{shown}:{error.lineno}", f"the baseline is not valid JSON: {error.msg}") from None
+    except (KeyError, TypeError, ValueError) as error:
+        raise SettingsError(shown, f"this is no baseline of torchlint ({type(error).__name__}: {error})") from None
+    return Stored(file, entries, _lines(data.decode(errors="replace"), len(entries)))
+
+
+def _entry(item: dict[str, Any]) -> Identity:
+    values = (item["path"], item["rule"].partition(" ")[0], item["in"], item["code"])
+    if not all(isinstance(value, str) for value in values):
+        raise ValueError("a finding has four strings")
+    return Identity(*values)
+
+
+def _lines(text: str, count: int) -> tuple[int, ...]:
+    """The line of each entry: one a line, as we write them; line 1 if somebody has laid the file out differently."""
+    found = [number for number, line in enumerate(text.split("\n"), 1) if line.lstrip().startswith('{"path"')]
+    return tuple(found) if len(found) == count else (1,) * count
+
+
+def dump(entries: Iterable[Identity], names: Callable[[str], str]) -> bytes:
+    """The content of a baseline file: sorted, one finding a line; `names` gives a rule's name by its code."""
+    rows = [
+        json.dumps(
+            {
+                "path": entry.path,
+                "rule": f"{entry.code} {names(entry.code)}".strip(),
+                "in": entry.scope,
+                "code": entry.statement,
+            },
+            ensure_ascii=False,
+        )
+        for entry in sorted(entries)
+    ]
+    body = ",\n".join(rows)
+    head = f'{{"version": {VERSION}, "findings": ['
+    return (f"{head}\n{body}\n]}}\n" if rows else f"{head}]}}\n").encode("utf-8", "surrogatepass")
+
+
+def stale(stored: Stored, dead: Counter[Identity], names: Callable[[str], str]) -> list[Finding]:
+    """Findings about entries that stand for nothing any more; of equal entries the last ones are named."""
+    rest = dead.copy()
+    found = []
+    for entry, line in zip(reversed(stored.entries), reversed(stored.lines), strict=True):
+        if rest[entry] > 0:
+            rest[entry] -= 1
+            where = f"`{entry.scope}` of {entry.path}" if entry.scope else entry.path
+            message = f"`{names(entry.code) or entry.code}` is no longer found at `{entry.statement}` in {where}"
+            rule = hygiene.STALE_BASELINE_ENTRY
+            found.append(Finding(rule.code, rule.name, Place(stored.file, Span(line, 0, line, 0)), message))
+    return found[::-1]
