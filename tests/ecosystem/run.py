@@ -12,7 +12,7 @@ from pathlib import Path
 
 sys.path[:0] = [str(Path(__file__).resolve().parents[1]), str(Path(__file__).resolve().parents[2])]
 
-from ecosystem import checking, fixes, oracle, precision, projects, robust, verdicts  # noqa: E402
+from ecosystem import checking, fixes, oracle, precision, projects, recall, robust, verdicts  # noqa: E402
 from ecosystem.checking import Found, Run  # noqa: E402
 from ecosystem.projects import Split  # noqa: E402
 from torchlint import packs  # noqa: E402
@@ -56,6 +56,7 @@ def main() -> int:
     fixes.add_arguments(commands)
     robust.add_arguments(commands)
     oracle.add_arguments(commands)
+    recall.add_arguments(commands)
 
     arguments = parser.parse_args()
     split = projects.SPLITS[arguments.split]
@@ -80,6 +81,8 @@ def main() -> int:
             return fixes.run(arguments)
         case "robust":
             return robust.main(arguments)
+        case "recall":
+            return recall.run(arguments)
         case _:
             return oracle.main(arguments)
 
