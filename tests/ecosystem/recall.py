@@ -96,8 +96,8 @@ def clone(project: str, clones: Path, source: str | None) -> Path | None:
 
 
 def lay(repository: Path, commit: str, root: Path) -> bool:
-    """Lay the Python files of a commit, and what names its dependencies, under `root`."""
-    command = ["git", f"--git-dir={repository}", "archive", "--format=tar", commit]
+    """Lay the Python files of a commit under `root`."""
+    command = ["git", f"--git-dir={repository}", "archive", "--format=tar", commit, "--", "*.py"]
     done = subprocess.run(command, capture_output=True, check=False)
     if done.returncode:
         return False
