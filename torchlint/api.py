@@ -30,6 +30,7 @@ from torchlint.model import (
     scaling,
     schedules,
     steps,
+    warmups,
 )
 from torchlint.model.accumulation import Accumulation, accumulations
 from torchlint.model.determinism import Asked, asked_for_determinism
@@ -94,6 +95,7 @@ from torchlint.model.syntax import Class, Function, dotted
 from torchlint.model.tensors import cut_of, difference_of, first_input, loss_call, operand_node, parameters_of
 from torchlint.model.trace import Guard, Loop, bare_iterable, is_optimizer, is_scaler, is_scheduler, truth
 from torchlint.model.values import Key, is_module, sequential_layers, union, unwrapped, value_class
+from torchlint.model.warmups import *  # noqa: F403
 from torchlint.rule import Findings, Rule, rule
 from torchlint.torch_api import roles
 
@@ -214,6 +216,7 @@ __all__ += steps.__all__
 __all__ += rates.__all__
 __all__ += schedules.__all__
 __all__ += scaling.__all__
+__all__ += warmups.__all__
 
 _DRAFT = ("", "")
 

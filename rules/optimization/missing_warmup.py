@@ -180,17 +180,42 @@ def train(loader, epochs):
             optimizer.step()
 ```
 
+The `Trainer` of Hugging Face has no warm-up either, unless it is told to (`warmup_steps` is 0 by default):
+
+```py bad
+from transformers import BertConfig, BertForMaskedLM, Trainer, TrainingArguments
+
+
+def pretrain(dataset):
+    model = BertForMaskedLM(BertConfig())
+    args = TrainingArguments("bert", learning_rate=1e-3, num_train_epochs=10)  # TL108
+    trainer = Trainer(model=model, args=args, train_dataset=dataset)
+    trainer.train()
+```
+
+```py good
+from transformers import BertConfig, BertForMaskedLM, Trainer, TrainingArguments
+
+
+def pretrain(dataset):
+    model = BertForMaskedLM(BertConfig())
+    args = TrainingArguments("bert", learning_rate=1e-3, num_train_epochs=10, warmup_steps=10_000)
+    trainer = Trainer(model=model, args=args, train_dataset=dataset)
+    trainer.train()
+```
+
 ## When it is fine
 
 Fine-tuning below 1e-3, LoRA and other adapters, frozen backbones, fewer than six layers, RAdam (it contains its own
-warm-up), and small sanity runs all do without. A learning rate below 3e-4 is never reported, nor is a file that
-speaks of warm-up anywhere.
+warm-up), and small sanity runs all do without. A learning rate below 3e-4 is never reported. Everything that may warm
+up counts: a schedule that does not certainly start at the top, `group["lr"] = ...`, an optimizer that is handed to
+code that is not read, and a setting or a function called warm-up that the training code reads.
 
 ## Not seen
 
-Models whose layers are built from a configuration file, optimizers and schedules built by a framework (the HF
-`Trainer`, Lightning, DeepSpeed, timm), a learning rate that comes from the command line without a default, SGD with
-large batches, and any optimizer that is handed to code outside the project.
+Models whose layers are built from a configuration file, optimizers and schedules built by Lightning, DeepSpeed or
+timm, a `Trainer` with an optimizer, a schedule, callbacks or a class of its own, a learning rate that comes from the
+command line without a default, SGD with large batches, and any optimizer that is handed to code outside the project.
 
 ## Fix safety
 
@@ -205,7 +230,6 @@ long a warm-up has to be depends on the run; a few hundred to a few thousand ste
 """
 
 import ast
-import re
 
 from torchlint.api import (
     Attention,
@@ -220,38 +244,30 @@ from torchlint.api import (
     Value,
     Verb,
     attention_in,
+    cold_trainers,
     depth_of,
     ensure_import,
     finding,
     insert_after,
-    is_adapter,
+    may_be_frozen,
     roles,
     rule,
     schedules_over,
+    set_keyword,
     starting_rate,
+    starts_at_the_top,
     trained_by,
+    warmup_is_read,
 )
 
-_STARTS_AT_THE_TOP = frozenset(
-    f"torch.optim.lr_scheduler.{name}"
-    for name in (
-        "StepLR",
-        "MultiStepLR",
-        "ExponentialLR",
-        "CosineAnnealingLR",
-        "CosineAnnealingWarmRestarts",
-        "PolynomialLR",
-        "ReduceLROnPlateau",
-    )
-)
 _WARM_BY_THEMSELVES = ("torch.optim.RAdam", "torch.optim.SparseAdam")
-_WARMUP = re.compile(r"warm[_-]?up", re.IGNORECASE)
-_FREEZES = re.compile(r"requires_grad(_\(|\s*=)\s*False|freeze|peft|lora", re.IGNORECASE)
 
 
-@rule("TL108", "missing-warmup", Category.SUSPICIOUS, since="0.1", triggers=("Adam", "Lamb", "Lion", "optim"))
+@rule(
+    "TL108", "missing-warmup", Category.SUSPICIOUS, since="0.1", triggers=("Adam", "Lamb", "Lion", "optim", "Trainer")
+)
 def check(module: Module) -> Findings:
-    if module.is_test or _WARMUP.search(module.text):
+    if module.is_test:
         return
     reported: set[int] = set()
     for trace in module.traces:
@@ -264,23 +280,51 @@ def check(module: Module) -> Findings:
                 continue
             severity = _severity(attention, rate)
             steps = _steps(module, optimizer)
-            if severity is None or not steps or _FREEZES.search(event.frame.source.text):
+            if severity is None or not steps or any(warmup_is_read(step.trace, optimizer) for step in steps):
                 continue
-            if _WARMUP.search(event.frame.source.text):
+            sources = (module.source, event.frame.source)
+            if any(may_be_frozen(model, sources) for model in trained_by(optimizer) or ()):
                 continue
             schedules = schedules_over(optimizer, module)
-            if schedules is None or not all(_starts_at_the_top(s) for s in schedules):
+            if schedules is None or not all(starts_at_the_top(s) for s in schedules):
                 continue
             reported.add(id(event.node))
-            norm = "post-norm " if attention.post_norm else ""
-            kind = "pretrained " if attention.pretrained else depth_of(attention) + norm
             yield finding(
                 event,
-                f"`{_name(event)}` trains a {kind}transformer at its full rate of {rate:g} from the first step on",
+                f"`{_name(event)}` {_message(attention, rate)}",
                 see=[(schedule, "this schedule starts at the full rate") for schedule in schedules if schedule.node],
                 fix=None if schedules else _warm(module, event, steps),
                 severity=severity,
             )
+    yield from _with_trainers(module)
+
+
+def _with_trainers(module: Module) -> Findings:
+    """Settings of a `Trainer` of Hugging Face, which has no warm-up unless it is told to."""
+    for cold in cold_trainers(module):
+        model, settings = cold.model, cold.settings
+        attention = attention_in(model)
+        severity = _severity(attention, cold.rate) if attention is not None else None
+        local = settings.frame is not None and settings.frame.source is module.source
+        if attention is None or severity is None or may_be_frozen(model, (module.source,)) or settings.node is None:
+            continue
+        fix = None
+        if local and isinstance(settings.node, ast.Call):
+            title = "Warm up over 500 steps, which changes the learning rate of these steps"
+            fix = Fix.unsafe(title, set_keyword(settings.node, "warmup_steps", "500"))
+        yield finding(
+            module.place(settings.node) if local else cold.trainer,
+            f"`{module.code(cold.trainer.node.func)}` {_message(attention, cold.rate)}",
+            see=[(cold.trainer, "trained here")] if local else [(settings, "its settings have no warm-up")],
+            fix=fix,
+            severity=severity,
+        )
+
+
+def _message(attention: Attention, rate: float) -> str:
+    norm = "post-norm " if attention.post_norm else ""
+    kind = "pretrained " if attention.pretrained else depth_of(attention) + norm
+    return f"trains a {kind}transformer at its full rate of {rate:g} from the first step on"
 
 
 def _is_told_here(event: Event) -> bool:
@@ -301,7 +345,7 @@ def _trained(optimizer: Value) -> Attention | None:
     if given is None or "requires_grad" in ast.unparse(given):
         return None
     for model in trained_by(optimizer) or ():
-        found = None if is_adapter(model) else attention_in(model)
+        found = attention_in(model)
         if found is not None:
             return found
     return None
@@ -329,14 +373,6 @@ def _steps(module: Module, optimizer: Value) -> list[Event]:
         for event in trace.of("step")
         if event.loops and event.subject is not None and any(o.node is optimizer.node for o in event.subject.options)
     ]
-
-
-def _starts_at_the_top(schedule: Value) -> bool:
-    if schedule.name in roles.SCHEDULER_FACTORIES:
-        position = roles.SCHEDULER_FACTORIES[schedule.name].horizon.get("num_warmup_steps")
-        steps = schedule.argument(position, "num_warmup_steps")
-        return steps is not None and steps.kind == "const" and steps.const == 0
-    return schedule.name in _STARTS_AT_THE_TOP
 
 
 def _warm(module: Module, event: Event, steps: list[Event]) -> Fix | None:

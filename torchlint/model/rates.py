@@ -58,6 +58,11 @@ def starting_rate(optimizer: Value) -> float | None:
     if given is None:
         owner, _, name = optimizer.name.rpartition(".")
         return _DEFAULT_RATE.get(name) if owner == "torch.optim" else None
+    return rate_of(given)
+
+
+def rate_of(given: Value) -> float | None:
+    """A number: a constant, or the default of a parameter or of a command-line option."""
     if given.kind == "param" and given.target is not None:
         number = _literal(given.target.default(given.name))
     elif given.kind == "attribute":
@@ -210,9 +215,11 @@ def _from_a_library(layer: Value) -> Attention | None:
     if layer.kind == "call" and name.startswith("transformers."):
         owner = name.rpartition(".")[0].rpartition(".")[2]
         if roles.makes_module(name) and owner.startswith(_LANGUAGE_MODELS):
-            return Attention(None, None, roles.pretrained(name))
+            pretrained = roles.pretrained(name)
+            return Attention(None if pretrained else _configured_depth(layer), None, pretrained)
     if layer.kind == "instance" and name.startswith("transformers.") and roles.is_module_class(name):
-        return Attention(None, None, False) if name.rpartition(".")[2].startswith(_LANGUAGE_MODELS) else None
+        known = name.rpartition(".")[2].startswith(_LANGUAGE_MODELS)
+        return Attention(_configured_depth(layer), None, False) if known else None
     if layer.kind == "call" and name.startswith("torchvision.models.vit_"):
         weights = layer.argument(None, "weights")
         return Attention(12, False, weights is not None and weights.const is None and weights.kind != "const")
@@ -221,6 +228,15 @@ def _from_a_library(layer: Value) -> Attention | None:
         if kind is not None and isinstance(kind.const, str) and kind.const.startswith(("vit_", "deit")):
             return Attention(12, False, weights is not None and not (weights.kind == "const" and not weights.const))
     return None
+
+
+def _configured_depth(model: Value) -> int | None:
+    """The number of layers that the configuration of a model of transformers states."""
+    config = model.argument(0, "config")
+    if config is None or config.kind != "instance" or not config.name.startswith("transformers."):
+        return None
+    stated = (config.argument(None, word) for word in ("num_hidden_layers", "n_layer", "num_layers", "n_layers"))
+    return next((_count(number) for number in stated if number is not None), None)
 
 
 def depth_of(attention: Attention) -> str:

@@ -124,21 +124,6 @@ def lambda_in_a_variable(loader, steps=10_000, warmup=500):
         scheduler.step()
 
 
-def adjust(optimizer, step):
-    for group in optimizer.param_groups:
-        group["lr"] = 1e-3 * min(1.0, step / 1000)
-
-
-def by_a_helper_of_ours(loader):
-    model = encoder()
-    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3)
-    for step, (x, y) in enumerate(loader):
-        adjust(optimizer, step)
-        optimizer.zero_grad()
-        nn.functional.mse_loss(model(x), y).backward()
-        optimizer.step()
-
-
 def from_the_command_line(loader):
     parser = argparse.ArgumentParser()
     parser.add_argument("--lr", type=float, required=True)
