@@ -459,11 +459,12 @@ def test_the_index_counts_and_not_the_work_tree(cli: Cli) -> None:
     assert "print(2)" in cli.run("check", "--staged").out
 
 
-def test_the_first_commit_is_staged_too(cli: Cli) -> None:
+def test_before_the_first_commit_there_was_nothing(cli: Cli) -> None:
     git(cli, "init", "-q")
     cli.write("a.py", HEAD + "print(1)\n")
     git(cli, "add", "a.py")
     assert new(cli.check("--staged").lines) == ["a.py:3"]
+    assert new(cli.check("--since", "HEAD").lines) == ["a.py:3"]
 
 
 def test_names_links_and_line_ends(cli: Cli) -> None:

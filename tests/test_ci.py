@@ -143,6 +143,8 @@ def test_inputs_of_the_action(sample: Path, commands: Path, tmp_path: Path) -> N
     assert step.summary == ""
     assert not (temp / "torchlint.md").exists()
     (sample / "out.sarif").unlink()
+    step = checked(commands, sample, temp, args="--since HEAD", annotations="false")
+    assert re.findall(r"^(.+?):\d+:\d+: (TL\d+)", step.log, re.MULTILINE) == [("a b/c.py", "TL000")]
     step = checked(commands, sample, temp, working_directory="src/kl_div_reduction")
     assert {at["file"].split("/")[1] for _, at, _ in workflow_commands(step.log)} == {"kl_div_reduction"}
 
@@ -208,7 +210,7 @@ def bash(script: str, commands: Path, cwd: Path, **environment: str) -> subproce
 def test_every_block_of_yaml_is_yaml() -> None:
     pages = sorted(path.name for path in (ROOT / "docs" / "ci").glob("*.md"))
     parsed = [yaml.safe_load(block) for page in pages for block in blocks(page, "yaml")]
-    assert len(parsed) >= 5
+    assert len(parsed) >= 7
     assert all(isinstance(each, (dict, list)) for each in parsed)
 
 

@@ -172,6 +172,25 @@ def test_fixes_are_applied(pre_commit: PreCommit, hooks: Path) -> None:
     assert path.read_text() == fixed
 
 
+def test_what_a_commit_brings_in_elsewhere(pre_commit: PreCommit, hooks: Path) -> None:
+    directory = pre_commit.directory / "new"
+    directory.mkdir()
+    (directory / "model.py").write_text(MODEL.replace("torch.softmax(self.head(x), dim=-1)", "self.head(x)"))
+    (directory / "train.py").write_text(TRAIN.replace("from model", "from new.model"))
+    git(pre_commit.directory, "add", "-A")
+    git(pre_commit.directory, "commit", "-q", "-m", "both")
+    (directory / "model.py").write_text(MODEL)
+    pre_commit.configure(hooks, "torchlint")
+    assert pre_commit.run("run").code == 0
+    pre_commit.configure(hooks, "torchlint-new")
+    ran = pre_commit.run("run")
+    assert (ran.code, found(ran.out)) == (1, {"new/train.py:13:16"})
+    git(pre_commit.directory, "commit", "-q", "-m", "worse")
+    (directory / "train.py").write_text("# nothing new\n" + (directory / "train.py").read_text())
+    git(pre_commit.directory, "add", "-A")
+    assert pre_commit.run("run").code == 0
+
+
 def test_mistakes_in_the_configuration(pre_commit: PreCommit, hooks: Path) -> None:
     pre_commit.configure(hooks, "torchlint-config")
     (pre_commit.directory / "lib").mkdir()

@@ -10,7 +10,7 @@ import time
 from collections.abc import Sequence
 from typing import NamedTuple, TextIO
 
-from torchlint import hygiene
+from torchlint import atomic, hygiene
 from torchlint.cli.terminal import is_terminal, style_of
 from torchlint.engine import Outcome
 from torchlint.findings import Finding, Safety, Severity
@@ -155,20 +155,11 @@ def _write(output: Output, workspace: Workspace, results: Results, options: argp
 
 def _save(path: str, data: bytes) -> None:
     """Replace a file at once, so that a run that is stopped leaves no half report; pipes and devices are written to."""
-    target = os.path.realpath(path)
-    if os.path.exists(target) and not os.path.isfile(target):
-        with open(target, "wb") as file:
+    if os.path.exists(path) and not os.path.isfile(path):
+        with open(path, "wb") as file:
             file.write(data)
-        return
-    beside = f"{target}.torchlint-{os.getpid()}"
-    try:
-        with open(beside, "wb") as file:
-            file.write(data)
-        os.replace(beside, target)
-    except BaseException:
-        if os.path.exists(beside):
-            os.unlink(beside)
-        raise
+    else:
+        atomic.write(path, data)
 
 
 def _code(workspace: Workspace, total: Total, options: argparse.Namespace) -> int:

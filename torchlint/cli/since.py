@@ -61,7 +61,8 @@ def since(workspace: Workspace, outcomes: Sequence[tuple[File, Outcome]], name: 
                 f"{shown(file.path)} is not in the repository {repository.top}, so there is no earlier version of it"
             )
             raise SettingsError("--since", message)
-    tree = repository.tree(repository.parting(name))
+    first_of_all = name == "HEAD" and not repository.has_commits()
+    tree = Snapshot(repository, {}) if first_of_all else repository.tree(repository.parting(name))
     past = SnapshotWorkspace(tree, workspace)
     root = os.getcwd()
     first = [file for file, outcome in outcomes if outcome.findings and tree.has(file.path)]
