@@ -420,8 +420,8 @@ def test_without_a_repository_or_git(cli: Cli, monkeypatch: pytest.MonkeyPatch) 
         said = f"torchlint: {option[0]}: this is not inside a git repository\n"
         assert cli.run("check", *option) == (2, "", said)
     git(cli, "init", "-q")
-    said = "torchlint: --since: `HEAD` is no commit, branch or tag of this repository\n"
-    assert cli.run("check", "--since", "HEAD") == (2, "", said)
+    said = "torchlint: --since: `release` is no commit, branch or tag of this repository\n"
+    assert cli.run("check", "--since", "release") == (2, "", said)
     monkeypatch.setenv("PATH", str(cli.directory))
     assert cli.run("check", "--since", "HEAD") == (
         2,
