@@ -123,10 +123,46 @@ class Trainer:
             self._apply(loss)
 ```
 
+Accelerate scales the loss in mixed precision with float16; its own clipping takes the scale off first, torch's does not:
+
+```py bad
+import torch
+from accelerate import Accelerator
+from torch import nn
+
+
+def train(model: nn.Module, loader) -> None:
+    accelerator = Accelerator(mixed_precision="fp16")
+    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3)
+    model, optimizer, loader = accelerator.prepare(model, optimizer, loader)
+    for x, y in loader:
+        accelerator.backward(nn.functional.cross_entropy(model(x), y))
+        nn.utils.clip_grad_norm_(model.parameters(), 1.0)  # TL801
+        optimizer.step()
+        optimizer.zero_grad()
+```
+
+```py good
+import torch
+from accelerate import Accelerator
+from torch import nn
+
+
+def train(model: nn.Module, loader) -> None:
+    accelerator = Accelerator(mixed_precision="fp16")
+    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3)
+    model, optimizer, loader = accelerator.prepare(model, optimizer, loader)
+    for x, y in loader:
+        accelerator.backward(nn.functional.cross_entropy(model(x), y))
+        accelerator.clip_grad_norm_(model.parameters(), 1.0)
+        optimizer.step()
+        optimizer.zero_grad()
+```
+
 ## When it is fine
 
-A threshold that is multiplied by `scaler.get_scale()`, and a scaler that is never enabled. Accelerate's, Lightning's
-and Fabric's own `clip_grad_norm_` unscale first.
+A threshold that is multiplied by `scaler.get_scale()`, and a scaler that is never enabled. The clipping of Accelerate,
+Lightning and Fabric themselves unscales first.
 
 ## Not seen
 
@@ -160,15 +196,25 @@ from torchlint.api import (
     on_the_way_to_step,
     optimizer_of,
     parts,
+    replace,
     rule,
     same_scaler,
+    scale_of,
     scaled_backwards,
+    takes_over,
 )
 
 
-@rule("TL801", "clip-before-unscale", Category.CORRECTNESS, since="0.1", triggers=("scaler", "Scaler"))
+@rule(
+    "TL801",
+    "clip-before-unscale",
+    Category.CORRECTNESS,
+    since="0.1",
+    triggers=("scaler", "Scaler", "Accelerator", "Fabric"),
+)
 def check(module: Module) -> Findings:
     for trace in module.traces:
+        yield from _by_framework(module, trace)
         for backward, scaler in scaled_backwards(trace):
             for clip in trace.of("clip"):
                 step = _scaled_step(trace, backward, clip, scaler)
@@ -180,6 +226,49 @@ def check(module: Module) -> Findings:
                     see=[(backward, "the loss is scaled here"), (step, "the scale is taken off here")],
                     fix=_fix(module, clip, step),
                 )
+
+
+def _by_framework(module: Module, trace: Trace) -> Findings:
+    """Clipping by torch's function where Accelerate or Fabric scales the loss, and unscales in the step."""
+    for backward in trace.of("backward"):
+        owner = scale_of(backward)
+        if owner is None or any(e.name in (".unscale_gradients", ".unscale_") for e in trace.of("call", "unscale")):
+            continue
+        for clip in trace.of("clip"):
+            step = _prepared_step(trace, backward, clip)
+            if step is None or not any(event.is_local for event in (backward, clip, step)):
+                continue
+            yield finding(
+                clip,
+                f"gradients are clipped while they still carry the scale of `{backward.text}`",
+                see=[(backward, "the loss is scaled here"), (step, "the scale is taken off here")],
+                fix=_its_own(clip, backward),
+            )
+
+
+def _prepared_step(trace: Trace, backward: Event, clip: Event) -> Event | None:
+    if clip.manager is not None or not clip.name.startswith("torch."):
+        return None
+    ends = ("backward", "zero_grad", "store")
+    if trace.path(backward, lambda event: event is clip, lambda e: e.kind in ends, across=False) is None:
+        return None
+    step = trace.path(clip, lambda event: event.kind == "step", lambda e: e.kind in ends, across=False)
+    optimizer = optimizer_of(step) if step is not None else None
+    if step is None or optimizer is None or takes_over("loss-scale", step) is not True:
+        return None
+    return step if concerns(clip, optimizer) is not False else None
+
+
+def _its_own(clip: Event, backward: Event) -> Fix | None:
+    """The clipping of an Accelerator, which unscales first; Fabric's has other arguments."""
+    name = clip.name.rpartition(".")[2]
+    owner = backward.manager
+    if owner is None or not owner.name.startswith("accelerate.") or not isinstance(clip.node, ast.Call):
+        return None
+    if clip.frame is not backward.frame or any(k.arg not in ("max_norm", "norm_type") for k in clip.node.keywords):
+        return None
+    call = f"{backward.text}.{name}"
+    return Fix.unsafe("Clip through the Accelerator, which unscales first", replace(clip.node.func, call))
 
 
 def _scaled_step(trace: Trace, backward: Event, clip: Event, scaler: Value) -> Event | None:

@@ -8,7 +8,7 @@ import pytest
 
 from tests.model.programs import described, module, probe
 from torchlint.model import Event
-from torchlint.model.frameworks import managed, own_words, runs_for_each_batch, takes_over
+from torchlint.model.frameworks import managed, own_words, runs_for_each_batch, scale_of, takes_over
 from torchlint.torch_api.frameworks import FRAMEWORKS, TAKERS, Duty
 
 HEAD = """
@@ -151,6 +151,24 @@ def test_who_owns_the_step_after_a_backward(
     assert takes_over("zero-grad", event) is step
     assert managed(event) is step
     assert takes_over("accumulation", event) is accumulation
+
+
+@pytest.mark.parametrize(
+    ("made", "scales"),
+    [
+        ("Accelerator(mixed_precision='fp16')", True),
+        ("Accelerator(True, False, 'fp16')", True),
+        ("Accelerator(mixed_precision='bf16')", False),
+        ("Accelerator(mixed_precision=given)", False),
+        ("Accelerator()", False),
+        ("Fabric(precision='16-mixed')", True),
+        ("Fabric(precision='bf16-mixed')", False),
+        ("Helper(precision='16-mixed')", False),
+    ],
+)
+def test_who_certainly_scales_the_loss(made: str, scales: bool) -> None:
+    event = backward_of(HEAD + LOOP.format(made=f"manager = {made}", backward="manager.backward(loss)"))
+    assert (scale_of(event) is not None) is scales
 
 
 LIT = """

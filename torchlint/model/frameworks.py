@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from torchlint.model.classes import ClassModel
     from torchlint.model.project import Project
 
-__all__ = ["managed", "own_words", "runs_for_each_batch", "takes_over"]
+__all__ = ["managed", "own_words", "runs_for_each_batch", "scale_of", "takes_over"]
 
 _OF_THE_CODE = frozenset({"modes", "no-grad"})  # settled by where code stands, not by the objects in it
 _OPEN = ("unknown", "param", "attribute", "item", "element", "call", "apply")
@@ -63,6 +63,17 @@ def runs_for_each_batch(trace: Trace) -> bool | None:
     if model.derives_from(*frameworks.LIGHTNING_MODULES) is not True:
         return False
     return {True: False, False: True, None: None}[_hooked("zero-grad", function, trace.frame)]
+
+
+def scale_of(backward: Event) -> Value | None:
+    """The Accelerator or Fabric that certainly sends a scaled loss backward, by the precision that it was made with."""
+    manager = backward.manager
+    known = frameworks.OBJECTS.get(_maker(manager)) if manager is not None else None
+    if manager is None or known is None:
+        return None
+    position, keyword, values = known[0].scales
+    given = manager.argument(position, keyword)
+    return manager if given is not None and given.kind == "const" and given.const in values else None
 
 
 def own_words(owner: ClassModel) -> frozenset[str] | None:

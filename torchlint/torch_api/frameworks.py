@@ -54,6 +54,7 @@ class Framework(NamedTuple):
     - `objects`: canonical names of classes and functions whose instances and results do these duties by themselves;
       `f[0]` is the first item of what `f` returns
     - `only_if`: a duty that an object does only if it was made with one of these arguments (position or `None`, keyword)
+    - `scales`: the argument and its values that make an object scale every loss that it sends backward
     - `takers`: functions and methods (`class.method`) and their duties towards each object that they are given
     - `bases`, `hooks`: the base classes, and the methods that the framework calls with what it does around them
     - `manual`: the attribute that hands duties back to the user where it is false, and these duties
@@ -63,6 +64,7 @@ class Framework(NamedTuple):
     read: str
     objects: Mapping[str, frozenset[Duty]] = _NONE
     only_if: Mapping[Duty, tuple[tuple[int | None, str], ...]] = _ALWAYS
+    scales: tuple[int | None, str, tuple[object, ...]] = (None, "", ())
     takers: Mapping[str, frozenset[Duty]] = _NONE
     bases: frozenset[str] = frozenset()
     hooks: Mapping[str, frozenset[Duty]] = _NONE
@@ -164,6 +166,7 @@ FRAMEWORKS: tuple[Framework, ...] = (
                 (None, "deepspeed_plugins"),
             )
         },
+        scales=(2, "mixed_precision", ("fp16",)),
         # a prepared scheduler steps once for each process, and not at all inside an accumulation
         takers={
             f"{owner}.{method}": frozenset({"loss-scale", "placement", "set-epoch", "schedule-unit"})
@@ -175,6 +178,7 @@ FRAMEWORKS: tuple[Framework, ...] = (
         "Fabric",
         "lightning_fabric of pytorch-lightning 2.6.6: fabric.py, wrappers.py, strategies/strategy.py",
         objects=dict.fromkeys(FABRICS, frozenset({"backward", "loss-scale"})),
+        scales=(None, "precision", ("16-mixed", "16", 16)),
         takers={
             **{f"{o}.{m}": frozenset({"loss-scale", "placement"}) for o in FABRICS for m in _SETUPS},
             **{f"{owner}.setup_dataloaders": frozenset({"set-epoch", "placement"}) for owner in FABRICS},
