@@ -90,7 +90,7 @@ def check(path: str, text: str, project: Project, rules: Ruleset) -> Outcome:
     crashed: set[str] = set()
     if error is not None:
         raw.append(_syntax_error(path, text, error))
-    comments = suppress.read(path, text, tree, rules.known)
+    comments = suppress.read(path, text, tree, rules.known, rules.noqa)
     evidence = _Evidence(set(), set(), set())
     if running:
         raw.extend(_asked(path, text, project, tree, error is None, running, rules, crashed, evidence))

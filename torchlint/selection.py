@@ -20,7 +20,8 @@ class Ruleset(NamedTuple):
     """The rules of one run: all that are known, those that are on, and what the configuration says about them.
 
     `known` has every code, name and former name; `ignores` are the rules that are off in some files, by pattern;
-    `options` are the values of the rules' options, by rule name, with the defaults filled in.
+    `options` are the values of the rules' options, by rule name, with the defaults filled in. `noqa` says whether
+    `# noqa: CODE` suppresses findings.
     """
 
     known: Mapping[str, Rule]
@@ -29,6 +30,7 @@ class Ruleset(NamedTuple):
     ignores: tuple[tuple[str, frozenset[str]], ...] = ()
     options: Mapping[str, Mapping[str, Any]] = {}
     root: str = ""
+    noqa: bool = False
 
     @property
     def codes(self) -> frozenset[str]:
@@ -72,6 +74,7 @@ def build(
         ),
         options=_options(known, settings),
         root=settings.root,
+        noqa=settings.noqa,
     )
 
 

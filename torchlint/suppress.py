@@ -3,6 +3,7 @@
     optimizer.step()  # torchlint: ignore[missing-zero-grad] gradients accumulate over 4 batches
     # torchlint: ignore[missing-zero-grad, TL603] alone on its line: the next statement, with everything inside it
     # torchlint: file-ignore[host-sync-in-step] the whole file
+    optimizer.step()  # noqa: TL101 where `noqa = true` is configured
 
 A comment on any line of a statement covers the statement; on a line of a block's header it covers the header.
 """
@@ -22,7 +23,10 @@ from torchlint.settings import nearest
 
 MARKER = "torchlint:"
 # compiled by `re` when they are first used, which most runs never do
-_DIRECTIVE = r"#\s*torchlint:\s*([\w-]+)\s*(?:\[([^\]\n]*)\])?\s*([^#\n]*)"
+DIRECTIVE = r"#\s*torchlint:\s*([\w-]+)\s*(?:\[([^\]\n]*)\])?\s*((?:[^#\n]|#(?=\d))*)"
+"""A directive: its kind, the names, the reason; `#12` in a reason is the number of an issue and not another comment."""
+
+_NOQA = r"#\s*(?i:noqa)\s*:\s*([A-Za-z]+\d+(?:[,\s]\s*[A-Za-z]+\d+)*)"
 _WORD = r"[^\s,]+"
 _KINDS = ("ignore", "file-ignore")
 
@@ -34,6 +38,12 @@ class _Comment(NamedTuple):
     column: int
     text: str
     alone: bool
+
+    def span(self, line: str, start: int, end: int) -> Span:
+        """The span of a part of the comment; `line` is the text of its line."""
+        first = len(line[: self.column + start].encode(errors="replace"))
+        last = len(line[: self.column + end].encode(errors="replace"))
+        return Span(self.line, first, self.line, last)
 
 
 class Entry(NamedTuple):
@@ -67,15 +77,16 @@ class Suppressions(NamedTuple):
 NONE = Suppressions((), ())
 
 
-def read(path: str, text: str, tree: ast.Module, known: Mapping[str, Rule]) -> Suppressions:
-    """The suppression comments of a file; `tree` is its syntax tree."""
-    if MARKER not in text:
+def read(path: str, text: str, tree: ast.Module, known: Mapping[str, Rule], noqa: bool = False) -> Suppressions:
+    """The suppression comments of a file; `tree` is its syntax tree. `noqa` says whether `# noqa: CODE` is one."""
+    is_comment = MARKER + "|(?i:noqa)" if noqa else MARKER
+    if not re.search(is_comment, text):
         return NONE
     lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
-    comments = list(_comments("\n".join(lines), lines))
+    comments = list(_comments("\n".join(lines), lines, is_comment))
     if not comments:
         return NONE
-    extents = _Extents(tree)
+    extents = Extents(tree)
     entries: list[Entry] = []
     mistakes: list[Finding] = []
     for comment in comments:
@@ -84,6 +95,8 @@ def read(path: str, text: str, tree: ast.Module, known: Mapping[str, Rule]) -> S
                 entries.append(entry)
             if mistake is not None:
                 mistakes.append(mistake)
+        if noqa:
+            entries.extend(_noqa(comment, lines, extents, known))
     return Suppressions(tuple(entries), tuple(mistakes))
 
 
@@ -127,22 +140,22 @@ _ABOUT_COMMENTS = (
 )
 
 
-def _comments(text: str, lines: list[str]) -> Iterator[_Comment]:
-    """Comments that contain the marker; strings that contain it are none."""
+def _comments(text: str, lines: list[str], wanted: str) -> Iterator[_Comment]:
+    """Comments in which an expression is found; strings that contain it are none."""
     import tokenize
 
     reached = 0
     try:
         for token in tokenize.generate_tokens(io.StringIO(text).readline):
             reached = token.start[0]
-            if token.type == tokenize.COMMENT and MARKER in token.string:
+            if token.type == tokenize.COMMENT and re.search(wanted, token.string):
                 line, column = token.start
                 yield _Comment(line, column, token.string, not lines[line - 1][:column].strip())
     except (tokenize.TokenError, SyntaxError, RecursionError):
         for number in range(reached + 1, len(lines) + 1):
             line_text = lines[number - 1]
             column = line_text.find("#")
-            if column >= 0 and MARKER in line_text[column:] and not _quoted(line_text[:column]):
+            if column >= 0 and re.search(wanted, line_text[column:]) and not _quoted(line_text[:column]):
                 yield _Comment(number, column, line_text[column:], not line_text[:column].strip())
 
 
@@ -151,20 +164,12 @@ def _quoted(before: str) -> bool:
 
 
 def _understood(
-    path: str, comment: _Comment, lines: list[str], extents: _Extents, known: Mapping[str, Rule]
+    path: str, comment: _Comment, lines: list[str], extents: Extents, known: Mapping[str, Rule]
 ) -> Iterator[tuple[Entry | None, Finding | None]]:
-    line = lines[comment.line - 1]
-
     def span(start: int, end: int) -> Span:
-        begin = comment.column + start
-        return Span(
-            comment.line,
-            len(line[:begin].encode(errors="replace")),
-            comment.line,
-            len(line[: comment.column + end].encode(errors="replace")),
-        )
+        return comment.span(lines[comment.line - 1], start, end)
 
-    for found in re.finditer(_DIRECTIVE, comment.text):
+    for found in re.finditer(DIRECTIVE, comment.text):
         whole = span(found.start(), len(comment.text[: found.end()].rstrip()))
         kind, names, reason = found.group(1), found.group(2), found.group(3).strip()
         if kind not in _KINDS:
@@ -190,6 +195,20 @@ def _understood(
             yield None, _about(path, hygiene.IGNORE_WITHOUT_REASON, whole, message)
 
 
+def _noqa(comment: _Comment, lines: list[str], extents: Extents, known: Mapping[str, Rule]) -> Iterator[Entry]:
+    """The codes of our rules in `# noqa: ...`; those of other tools are none of our business."""
+    line = lines[comment.line - 1]
+    for found in re.finditer(_NOQA, comment.text):
+        codes = list(re.finditer(r"[A-Za-z]+\d+", found.group(1)))
+        first, last = extents.covered(comment.line, alone=False)
+        whole = comment.span(line, found.start(), found.end())
+        for code in codes:
+            rule = known.get(code.group())
+            if rule is not None:
+                place = comment.span(line, found.start(1) + code.start(), found.start(1) + code.end())
+                yield Entry(code.group(), rule, first, last, "", place, whole, len(codes) == 1)
+
+
 def _about(path: str, rule: Rule, span: Span, message: str, fixes: tuple[Fix, ...] = ()) -> Finding:
     return Finding(rule.code, rule.name, Place(path, span), message, fixes=fixes)
 
@@ -206,7 +225,7 @@ def _unused(path: str, entry: Entry) -> Finding:
     )
 
 
-class _Extents:
+class Extents:
     """The lines of the statements of a file."""
 
     def __init__(self, tree: ast.Module) -> None:

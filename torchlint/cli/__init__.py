@@ -253,7 +253,9 @@ def _check(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--diff", action="store_true", help="print what --fix would change, as a patch")
     group.add_argument("--fix-only", action="store_true", help="apply the safe fixes and report nothing else")
     group.add_argument("--show-fixes", action="store_true", help="with --fix or --fix-only: list the fixes made")
-    parser.set_defaults(add_ignore=None)
+    group.add_argument(
+        "--add-ignore", metavar="REASON", help="write a comment with this reason at each finding, which suppresses it"
+    )
     group = parser.add_argument_group("what is new")
     group.add_argument("--baseline", metavar="FILE", help="the baseline, whose findings are not reported")
     group.add_argument("--no-baseline", action="store_true", help="report what is in the baseline too")

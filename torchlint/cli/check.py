@@ -6,7 +6,7 @@ import argparse
 import os
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 from torchlint.cli.overrides import overrides_of
@@ -70,7 +70,8 @@ def _staged(workspace: Workspace, paths: list[str], options: argparse.Namespace)
 
 def _run(workspace: Workspace, files: list[File], options: argparse.Namespace) -> Total:
     progress = Progress(len(files), not options.quiet)
-    mender = _Mender(workspace, options) if options.fix or options.fix_only or options.diff else None
+    mends = options.fix or options.fix_only or options.diff or options.add_ignore is not None
+    mender = _Mender(workspace, options) if mends else None
     by_file: list[tuple[File, Outcome]] = []
     try:
         for file, outcome in _outcomes(workspace, files, options.jobs, progress):
@@ -122,12 +123,14 @@ def _outcomes(
 
 
 class _Mender:
-    """Applies fixes to files, or prints them as a patch."""
+    """Applies fixes to files, or writes comments that suppress findings, or prints either as a patch."""
 
     def __init__(self, workspace: Workspace, options: argparse.Namespace) -> None:
         from torchlint.cli.fixing import Formatter
+        from torchlint.cli.ignoring import reason_of
 
         self._workspace = workspace
+        self._reason = reason_of(options)
         self._unsafe: bool = options.unsafe_fixes
         self._diff: bool = options.diff
         self._formatter = Formatter()
@@ -143,6 +146,10 @@ class _Mender:
 
     def wants(self, outcome: Outcome) -> bool:
         """Whether there is anything to fix."""
+        if self._reason:
+            from torchlint.cli.ignoring import ignorable
+
+            return bool(ignorable(outcome))
         from torchlint.cli.fixing import applicable
 
         return any(applicable(finding, self._unsafe) is not None for finding in outcome.findings)
@@ -178,6 +185,8 @@ class _Mender:
             found = self._workspace.check_text(path, decoded._replace(text=text))
             return found if self.before is None else self.before.take(path, found, text)
 
+        if self._reason:
+            return self._ignored(path, decoded, outcome, again)
         fixed = fix(path, decoded.text, outcome, again, self._unsafe)
         left = fixed.outcome
         if fixed.failures:
@@ -192,6 +201,19 @@ class _Mender:
             self.made.extend(fixed.made)
             self.changed.append(path)
         return text, left
+
+    def _ignored(
+        self, path: str, decoded: Decoded, outcome: Outcome, again: Callable[[str], Outcome]
+    ) -> tuple[str, Outcome]:
+        from torchlint.cli.ignoring import ignore
+
+        done = ignore(decoded.text, outcome, again, self._reason)
+        if done.problem:
+            self._workspace.problems.append(f"{shown(path)}: {done.problem}")
+        if done.made:
+            self.made.extend(done.made)
+            self.changed.append(path)
+        return done.text, done.outcome
 
 
 def _print_patch(path: str, decoded: Decoded, text: str) -> None:

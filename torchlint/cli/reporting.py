@@ -192,10 +192,16 @@ def _tell_diff(total: Total, options: argparse.Namespace) -> None:
     if options.quiet or options.silent:
         return
     if total.changed:
-        fixes, files = _count(len(total.made), "fix", "es"), _count(len(total.changed), "file")
-        sys.stderr.write(f"Would make {fixes} in {files}.\n")
+        sys.stderr.write(f"Would {_done(total, options, 'make', 'ignore')}.\n")
     else:
         sys.stderr.write("Would change nothing.\n")
+
+
+def _done(total: Total, options: argparse.Namespace, made: str, ignored: str) -> str:
+    files = _count(len(total.changed), "file")
+    if options.add_ignore is not None:
+        return f"{ignored} {_count(len(total.made), 'finding')} in {files}"
+    return f"{made} {_count(len(total.made), 'fix', 'es')} in {files}"
 
 
 def _tell_fixes(total: Total, options: argparse.Namespace, stream: TextIO) -> None:
@@ -210,13 +216,12 @@ def _tell_fixes(total: Total, options: argparse.Namespace, stream: TextIO) -> No
         for (path, what), times in told.items():
             stream.write(f"{shown(path)}: {what}{f' ({times} times)' if times > 1 else ''}\n")
     if options.fix_only and not options.quiet:
-        fixes, files = _count(len(total.made), "fix", "es"), _count(len(total.changed), "file")
-        stream.write(f"Made {fixes} in {files}.\n")
+        stream.write(f"{_done(total, options, 'Made', 'Ignored')}.\n")
 
 
 def _summary(total: Total, options: argparse.Namespace, stream: TextIO, style: Style) -> None:
     if total.made:
-        stream.write(f"Made {_count(len(total.made), 'fix', 'es')} in {_count(len(total.changed), 'file')}.\n")
+        stream.write(f"{_done(total, options, 'Made', 'Ignored')}.\n")
     if not total.findings:
         if total.files:
             stream.write("No findings left.\n" if total.made else "No findings.\n")
