@@ -110,7 +110,8 @@ def train(loader, epochs):
 
 A base rate that a schedule multiplies (Noam, `LambdaLR`), a rate that is written into `param_groups` later,
 optimising a tensor instead of a network, a linear model or a Gaussian process with a handful of parameters, and
-optimizers that set their own scale (Adafactor, Prodigy, D-Adaptation, schedule-free).
+optimizers that set their own scale (Adafactor, Prodigy, D-Adaptation, schedule-free). An optimizer that steps once, outside of
+any loop, measures something.
 
 ## Not seen
 
@@ -131,6 +132,7 @@ from torchlint.api import (
     Findings,
     Measured,
     Module,
+    Trace,
     Value,
     attention_in,
     finding,
@@ -160,6 +162,8 @@ def check(module: Module) -> Findings:
             band = _band(optimizer)
             if not event.is_local and _band(event.alone.value) is not None:
                 continue
+            if _only_tries(trace, optimizer):
+                continue
             if band is None or band[0] <= rate <= band[1]:
                 continue
             schedules = schedules_over(optimizer, module)
@@ -171,6 +175,12 @@ def check(module: Module) -> Findings:
             yield finding(
                 event, f"a learning rate of {rate:g} is {side}, and `{kind}` does not train this model with it"
             )
+
+
+def _only_tries(trace: Trace, optimizer: Value) -> bool:
+    """Whether every step of the optimizer is taken once: a measurement, and no training."""
+    steps = [step for step in trace.of("step") if step.subject is not None and step.subject.key == optimizer.key]
+    return bool(steps) and all(step.loop is None for step in steps)
 
 
 def _band(optimizer: Value) -> tuple[float, float] | None:

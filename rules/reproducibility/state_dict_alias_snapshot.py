@@ -262,7 +262,7 @@ def _overtaken(trace: Trace, taken: Event, kept: ast.expr) -> tuple[Event | None
     """A step that changes the model after its state was kept, and a use of the state after that step."""
 
     def again(event: Event) -> bool:
-        return event is taken
+        return event.node is taken.node  # taken afresh, also by another call of the same function
 
     step = trace.path(taken, lambda event: _trains(trace, event, taken), again)
     if step is None:

@@ -84,7 +84,7 @@ def load_known(model: nn.Module, path: str) -> None:
 ## When it is fine
 
 Code that chooses the names itself (only adapters, only names that the model has) knows what is missing, and so does
-code that loads what it has kept in memory. A comment about strictness at the call says that somebody has thought of
+code that loads what it has kept in memory, or an object some of whose parts were made `pretrained`. A comment about strictness at the call says that somebody has thought of
 it. Returning, printing, logging or testing the result is enough.
 
 ## Not seen
@@ -127,7 +127,7 @@ def check(module: Module) -> Findings:
             continue
         if is_module(call.receiver) is False or not _is_ignored(module, call) or not _is_from_file(call):
             continue
-        if _is_chosen(call) or _is_explained(module, call):
+        if _is_chosen(call) or _is_explained(module, call) or _has_loaded_parts(call):
             continue
         keyword = next((k for k in call.node.keywords if k.arg == "strict"), None)
         fix = None
@@ -175,6 +175,22 @@ def _is_ignored(module: Module, call: Call) -> bool:
         return False
     read = {n.id for n in ast.walk(call.function.node) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load)}
     return names.isdisjoint(read)
+
+
+def _has_loaded_parts(call: Call) -> bool:
+    """Whether an object loads itself after parts of it have brought their own weights, so that the rest is meant."""
+    function = call.function
+    if function is None or not isinstance(call.node.func, ast.Attribute) or function.cls is None:
+        return False
+    if not isinstance(call.node.func.value, ast.Name) or call.node.func.value.id != "self":
+        return False
+    return any(
+        keyword.arg in ("pretrained", "weights")
+        and not (isinstance(keyword.value, ast.Constant) and not keyword.value.value)
+        for node in ast.walk(function.node)
+        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Call)
+        for keyword in node.value.keywords
+    )
 
 
 _LOOKS = frozenset({"pop", "startswith", "endswith", "intersection", "difference", "keys", "state_dict", "replace"})

@@ -123,7 +123,7 @@ class Positions(nn.Module):
 
 Data that lies in host memory anyway (`from_numpy`, `torch.tensor(rows)`, what a loader yields) has to be copied. A
 random tensor that is drawn on the CPU with an explicit generator, so that all devices see the same numbers, is left
-alone. So is a `.to(dtype)`, a move to the CPU, and what a script makes once for itself. Outside of loops and of what runs
+alone. So is a `.to(dtype)`, a move to the CPU, and what a script or a constructor makes once. Outside of loops and of what runs
 once per batch, a finding is a note and no warning.
 
 ## Not seen
@@ -174,8 +174,8 @@ def check(module: Module) -> Findings:
         if made is None:
             continue
         hot = _runs_often(module, call)
-        if not hot and call.function is None:
-            continue  # a script's own input, made once
+        if not hot and (call.function is None or call.function.name in ("__init__", "__post_init__")):
+            continue  # a script's own input, or a part of an object: made once
         where = "in every step" if hot else "instead of made there"
         yield finding(
             call,
@@ -225,12 +225,28 @@ def _statement_before(module: Module, node: ast.AST) -> ast.stmt | None:
 def _runs_often(module: Module, call: Call) -> bool:
     """Whether the call stands in a loop over batches, or in what runs once per batch."""
     if call.function is not None and call.function.name in ("forward", "training_step", "loss", "compute_loss"):
-        return True
+        return not _is_kept(module, call)
     return any(
-        event.loop is not None and event.node is call.node and trace.inside(event.loop, "backward", "forward")
+        event.loop is not None
+        and event.node is call.node
+        and any(other.loop == event.loop for other in trace.inside(event.loop, "backward", "forward"))
         for trace in module.traces
         for event in trace.of("transfer")
     )
+
+
+def _is_kept(module: Module, call: Call) -> bool:
+    """Whether the call stands under `if self.x is None:`, that is, makes something once and keeps it."""
+    node: ast.AST | None = call.node
+    while node is not None and (call.function is None or node is not call.function.node):
+        child, node = node, module.parent(node)
+        if not isinstance(node, ast.If) or child not in node.body or not isinstance(node.test, ast.Compare):
+            continue
+        left, (operator, *_), (right, *_) = node.test.left, node.test.ops, node.test.comparators
+        is_none = isinstance(operator, ast.Is) and isinstance(right, ast.Constant) and right.value is None
+        if is_none and isinstance(left, ast.Attribute):
+            return True
+    return False
 
 
 def _fix(module: Module, call: Call, made: ast.Call) -> Fix | None:

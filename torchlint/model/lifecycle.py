@@ -19,7 +19,7 @@ Version = tuple[int, ...]
 
 _ASKS_VERSION = (
     r"version|hasattr|signature|getattr|torch_?(ge|gt|lt|le|greater|less|after|before|at_least|\d)|pytorch_after"
-    r"|is_torch|has_native|native_amp|compat|legacy"
+    r"|is_torch|has_native|native_amp|compat|legacy|sys\.modules"
 )
 _MISSING = frozenset(
     {"ImportError", "ModuleNotFoundError", "AttributeError", "TypeError", "RuntimeError", "NotImplementedError"}

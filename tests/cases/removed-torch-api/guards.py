@@ -2,6 +2,7 @@
 
 import importlib.util
 import inspect
+import sys
 
 import torch
 from packaging import version
@@ -73,3 +74,9 @@ class Distribution:
 def other_solvers(b):
     model = Distribution()
     return model.solve(b), model.eig()
+
+
+def convolve(a, b):
+    if "torch.fft" not in sys.modules:
+        return torch.irfft(torch.rfft(a, 1) * torch.rfft(b, 1), 1)
+    return torch.fft.irfft(torch.fft.rfft(a) * torch.fft.rfft(b))
