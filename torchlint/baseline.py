@@ -7,6 +7,7 @@ stands for a finding of the same rule on the same statement, in a definition of 
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 from collections import Counter
@@ -16,7 +17,7 @@ from typing import Any, NamedTuple
 from torchlint import hygiene
 from torchlint.findings import Finding, Place, Span
 from torchlint.fingerprint import Identities, Identity, Outline
-from torchlint.settings import SettingsError
+from torchlint.settings import Settings, SettingsError, baseline_of
 
 VERSION = 1
 _NEVER = (hygiene.RULE_CRASHED.code, hygiene.STALE_BASELINE_ENTRY.code)
@@ -151,6 +152,32 @@ def _lines(text: str, count: int) -> tuple[int, ...]:
     """The line of each entry: one a line, as we write them; line 1 if somebody has laid the file out differently."""
     found = [number for number, line in enumerate(text.split("\n"), 1) if line.lstrip().startswith('{"path"')]
     return tuple(found) if len(found) == count else (1,) * count
+
+
+def known_before(
+    path: str, text: str, findings: Sequence[Finding], settings: Settings, text_of: Callable[[str], str | None]
+) -> frozenset[Finding]:
+    """For editors: those of the findings in one text that the baseline of its directory has.
+
+    A baseline that is not there has none; the last one that was read is remembered until its file changes.
+
+    Raises:
+        SettingsError: for a damaged baseline.
+    """
+    file = baseline_of(settings, os.path.dirname(path)) if findings else None
+    try:
+        mark = os.stat(file) if file is not None else None
+    except OSError:
+        return frozenset()
+    if file is None or mark is None:
+        return frozenset()
+    stored = _remembered(file, mark.st_mtime_ns, mark.st_size)
+    return frozenset(Baseline(stored.root, stored.entries, text_of).split(path, text, findings).known)
+
+
+@functools.lru_cache(maxsize=2)
+def _remembered(file: str, changed: int, size: int) -> Stored:
+    return load(file)
 
 
 def dump(entries: Iterable[Identity], names: Callable[[str], str]) -> bytes:

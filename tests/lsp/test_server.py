@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -9,6 +12,8 @@ from typing import Any
 import pytest
 
 from tests.lsp.client import Client, applied
+
+ROOT = Path(__file__).resolve().parents[2]
 
 ALIAS = """\
 import torch
@@ -169,6 +174,28 @@ def test_a_bad_configuration_file_is_told_and_survived(client: Client) -> None:
     changed = {"changes": [{"uri": client.uri("torchlint.toml"), "type": 2}]}
     client.notify("workspace/didChangeWatchedFiles", changed)
     client.until(lambda: client.diagnostics[uri] != [], "findings again")
+
+
+def test_what_the_baseline_has_is_a_hint(client: Client) -> None:
+    """Seen without a squiggle, left alone by fix all; what an edit brings in is an error as ever."""
+    old = ALIAS + "\n\nwith torch.cuda.amp.autocast():\n    pass\n"
+    (client.folder / "train.py").write_text(old)
+    command = [sys.executable, "-m", "torchlint", "baseline", "-q"]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    subprocess.run(command, cwd=client.folder, env=environment, check=True)
+    uri = client.open("train.py", old)
+    assert [item["severity"] for item in client.wait(uri, 1)] == [4, 4]
+    again = old + ALIAS.partition("\n\n\n")[2].replace("train", "again")
+    client.change(uri, again, 2)
+    assert [item["severity"] for item in client.wait(uri, 2)] == [4, 4, 1]
+    where = {"start": {"line": 0, "character": 0}, "end": {"line": 0, "character": 0}}
+    context = {"diagnostics": [], "only": ["source.fixAll"]}
+    asked = {"textDocument": {"uri": uri}, "range": where, "context": context}
+    assert not client.request("textDocument/codeAction", asked)
+    (client.folder / ".torchlint-baseline.json").write_text('{"version": 1, "findings": []}\n')
+    changed = {"changes": [{"uri": client.uri(".torchlint-baseline.json"), "type": 2}]}
+    client.notify("workspace/didChangeWatchedFiles", changed)
+    client.until(lambda: [item["severity"] for item in client.diagnostics[uri]] == [1, 2, 1], "findings as ever")
 
 
 def test_positions_count_what_the_client_counts(tmp_path: Path) -> None:

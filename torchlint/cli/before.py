@@ -38,7 +38,7 @@ class Before:
         self._workspace = workspace
         self._files = frozenset(file.path for file in files)
         self._chosen = None if options.baseline is None else os.path.abspath(options.baseline)
-        self._without = options.no_baseline
+        self._without = options.no_baseline or options.isolated
         self._staged = options.staged
         self._since: Baseline | None = None
         self._stored: dict[str, tuple[Stored, Baseline]] = {}

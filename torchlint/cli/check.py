@@ -101,7 +101,7 @@ def _before(
         places: dict[str, str | None] = {}
         directories = {os.path.dirname(file.path) for file in files}
         holding = (baseline_of(workspace.settings(directory), directory, places) for directory in directories)
-        if options.no_baseline or not any(holding):
+        if options.no_baseline or options.isolated or not any(holding):
             return None
     from torchlint.cli.before import Before
 

@@ -91,7 +91,7 @@ def diagnostic(
     return uri, types.Diagnostic(
         range=where,
         message=finding.message,
-        severity=_SEVERITY[severity],
+        severity=types.DiagnosticSeverity.Hint if finding in units.result.known else _SEVERITY[severity],
         code=finding.name,
         source=SOURCE,
         tags=tags or None,

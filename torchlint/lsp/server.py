@@ -21,12 +21,13 @@ from torchlint.findings import Safety
 from torchlint.lsp.convert import SOURCE, Units, diagnostic, page, plain, workspace_edit
 from torchlint.lsp.session import Options, Result, Session, options_of
 from torchlint.rule import Rule
+from torchlint.settings import BASELINE, FILES
 
 FIX_ALL = "source.fixAll.torchlint"
 NOTEBOOK_FIX_ALL = "notebook.source.fixAll.torchlint"
 DEBOUNCE = 0.15  # seconds without a key press before a text is checked
 _PROVE_SECONDS = 120
-_CONFIGURATIONS = ("pyproject.toml", "torchlint.toml", ".torchlint.toml")
+_CONFIGURATIONS = (*FILES, BASELINE)
 
 _T = TypeVar("_T")
 
@@ -447,7 +448,8 @@ def _safe_edits(ls: Server, uri: str, name: str | None = None) -> tuple[dict[str
     wanted = [
         finding.fixes[0]
         for finding in shown.result.outcome.findings
-        if finding.fixes and finding.fixes[0].safety is Safety.SAFE and (name is None or finding.name == name)
+        if finding.fixes and finding.fixes[0].safety is Safety.SAFE
+        if (finding not in shown.result.known if name is None else finding.name == name)
     ]
     if not wanted:
         return None

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
+from torchlint.baseline import known_before
 from torchlint.discovery import File, NotText, decode
 from torchlint.engine import NOTHING, Outcome, mentions_torch
 from torchlint.findings import Finding, Severity
@@ -97,6 +98,7 @@ class Result(NamedTuple):
     outcome: Outcome
     problem: str = ""
     cells: Program | None = None
+    known: frozenset[Finding] = frozenset()  # those that the baseline has
 
 
 class Session:
@@ -164,7 +166,27 @@ class Session:
         if wanted:
             findings = tuple(self._with_severity(f, wanted) for f in outcome.findings)
             outcome = outcome._replace(findings=findings)
-        return Result(path, Lines(decoded.text), outcome, "; ".join(workspace.problems), cells)
+        problems = list(workspace.problems)
+        known = self._known(path, decoded.text, outcome, problems)
+        return Result(path, Lines(decoded.text), outcome, "; ".join(problems), cells, known)
+
+    def _known(self, path: str, text: str, outcome: Outcome, problems: list[str]) -> frozenset[Finding]:
+        """The findings that the baseline has; a baseline that cannot be read is one more problem."""
+        if self.options.isolated:
+            return frozenset()
+        settings = self._workspace.settings(os.path.dirname(path))
+        try:
+            return known_before(path, text, outcome.findings, settings, self._now)
+        except SettingsError as wrong:
+            problems.append(str(wrong))
+            return frozenset()
+
+    def _now(self, path: str) -> str | None:
+        data = self._workspace.content(path)
+        try:
+            return None if data is None else decode(data).text
+        except NotText:
+            return ""
 
     @staticmethod
     def _with_severity(finding: Finding, wanted: dict[str, Severity]) -> Finding:
