@@ -42,7 +42,7 @@ ALLOWED: dict[str, set[str]] = {
     "hygiene": RECORDS,
     "settings": CONFIG,
     "selection": CONFIG,
-    "discovery": CONFIG,
+    "discovery": CONFIG | {"source"},
     "torch_version": {"torch_version", "settings", "discovery"},
     "suppress": {"suppress", "hygiene", "settings", "fixes", "source"} | RECORDS,
     "fingerprint": {"findings", "source"},

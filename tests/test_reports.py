@@ -339,6 +339,7 @@ def test_json_has_the_fields_of_ruff_and_counts_from_one(cli: Cli) -> None:
         "severity": "warning",
         "category": "suspicious",
         "filename": path,
+        "cell": None,
         "location": {"row": 3, "column": 6},
         "end_location": {"row": 3, "column": 18},
         "fix": {

@@ -5,11 +5,15 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from torchlint.settings import Settings, matches
 
-SUFFIXES = (".py", ".pyw")
+if TYPE_CHECKING:
+    from torchlint.source.notebook import Notebook
+
+NOTEBOOK = ".ipynb"
+SUFFIXES = (".py", ".pyw", NOTEBOOK)
 _ROOT_MARKS = ("pyproject.toml", "setup.py", "setup.cfg", ".git")
 _COOKIE = rb"^[ \t\f]*#.*?coding[:=][ \t]*([-\w.]+)"
 
@@ -31,15 +35,24 @@ class File(NamedTuple):
 
 
 class Decoded(NamedTuple):
-    """The text of a file without its byte order mark, and what is needed to write it back unchanged."""
+    """The text of a file without its byte order mark, and what is needed to write it back unchanged.
+
+    The text of a notebook is the program that its code cells make.
+    """
 
     text: str
     encoding: str
     mark: bytes
+    notebook: Notebook | None = None
 
     def encoded(self, text: str) -> bytes:
-        """The bytes of a changed text, in the same encoding and with the same byte order mark."""
-        return self.mark + text.encode(self.encoding)
+        """The bytes of a changed text, in the same encoding and with the same byte order mark.
+
+        Raises:
+            ValueError: if the encoding cannot express the text, or the cells of a notebook cannot hold it.
+        """
+        whole = text if self.notebook is None else self.notebook.changed(text)
+        return self.mark + whole.encode(self.encoding)
 
 
 def files(
@@ -207,14 +220,18 @@ def project_root(path: str, checked: Sequence[str], cache: dict[str, str] | None
     return root
 
 
-def decode(data: bytes) -> Decoded:
+def decode(data: bytes, path: str = "") -> Decoded:
     """The text of a Python file, by its byte order mark or its coding cookie (PEP 263), else as UTF-8.
+
+    The path tells whether it is a notebook.
 
     Raises:
         NotText: if the bytes are not in that encoding, the encoding is unknown, or there are null bytes.
     """
     mark = b"\xef\xbb\xbf" if data.startswith(b"\xef\xbb\xbf") else b""
     body = data[len(mark) :]
+    if path.endswith(NOTEBOOK):
+        return _notebook(body, mark)
     zero = body.find(b"\0")
     if zero >= 0:
         raise NotText("the file contains null bytes", body.count(b"\n", 0, zero) + 1)
@@ -227,6 +244,16 @@ def decode(data: bytes) -> Decoded:
         raise NotText(f"the file is not valid {name} (byte {body[error.start]:#04x})", line) from None
     except (LookupError, ValueError):
         raise NotText(f"the file declares an unknown encoding `{encoding}`", 1) from None
+
+
+def _notebook(body: bytes, mark: bytes) -> Decoded:
+    from torchlint.source.notebook import NotNotebook, read
+
+    try:
+        notebook = read(body)
+    except NotNotebook as wrong:
+        raise NotText(wrong.message, wrong.line) from None
+    return Decoded(notebook.text, "utf-8", mark, notebook)
 
 
 def _cookie(body: bytes) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from torchlint import engine, packs
 from torchlint import settings as configuration
-from torchlint.discovery import Decoded, File, NotText, decode, files, is_project, project_root
+from torchlint.discovery import NOTEBOOK, Decoded, File, NotText, decode, files, is_project, project_root
 from torchlint.engine import Outcome
 from torchlint.rule import Rule
 from torchlint.selection import Ruleset, build
@@ -65,7 +65,7 @@ class Workspace:
         self._settings: dict[str, Settings] = {}
         self._changed: dict[tuple[str | None, str], Settings] = {}
         self._rules: dict[tuple[str, ...], list[Rule]] = {}
-        self._rulesets: dict[tuple[str | None, str], Ruleset] = {}
+        self._rulesets: dict[tuple[str | None, str, tuple[str, ...]], Ruleset] = {}
         self._projects: dict[tuple[str, str | None], Project] = {}
         self._roots: dict[str, str] = {}
         self._exists: dict[str, bool] = {}
@@ -110,7 +110,7 @@ class Workspace:
 
     def ruleset(self, settings: Settings) -> Ruleset:
         """The rules that are on under some settings."""
-        key = (settings.file, "" if settings.file else settings.root)
+        key = (settings.file, "" if settings.file else settings.root, settings.select)
         known = self._rulesets.get(key)
         if known is None:
             asked = self.overrides
@@ -126,8 +126,9 @@ class Workspace:
                 rule.body()
 
     def files(self) -> Iterator[File]:
-        """The Python files at and under the checked paths."""
-        return files(self.checked, self.settings, self.problems.append)
+        """The Python files at and under the checked paths, without the notebooks."""
+        found = files(self.checked, self.settings, self.problems.append)
+        return (file for file in found if not file.path.endswith(NOTEBOOK))
 
     def project(self, path: str, settings: Settings) -> Project:
         """The project that a file belongs to."""
@@ -161,7 +162,10 @@ class Workspace:
         """All files of a project; around a lone script, that may lie in any directory, only those beside it."""
         found = files([root], self.settings, lambda _: None, most=_MOST_DIRECTORIES if is_project(root) else 1)
         named = (path for path in self.checked if path.endswith(".py"))
-        return [path.replace(os.sep, "/") for path in dict.fromkeys((*named, *(file.path for file in found)))]
+        return [
+            path.replace(os.sep, "/")
+            for path in dict.fromkeys((*named, *(f.path for f in found if not f.path.endswith(NOTEBOOK))))
+        ]
 
     def content(self, path: str) -> bytes | None:
         """The content of a file, unsaved or on disk; `None` if there is none that can be read."""
@@ -185,7 +189,7 @@ class Workspace:
         """The text of a file for showing it; wrong bytes are replaced."""
         data = self.content(path) or b""
         try:
-            return decode(data).text
+            return decode(data, path).text
         except NotText:
             return data.decode("utf-8", "replace").removeprefix("\ufeff")
 
@@ -210,7 +214,7 @@ class Workspace:
         if not relevant and not file.named:
             return None
         try:
-            decoded = decode(data)
+            decoded = decode(data, file.path)
         except NotText as wrong:
             settings = self.settings(os.path.dirname(file.path))
             path = file.path.replace(os.sep, "/")
@@ -220,7 +224,7 @@ class Workspace:
     def check_text(self, path: str, decoded: Decoded) -> Outcome:
         """The findings in a text that stands for the file at `path`."""
         settings = self.settings(os.path.dirname(path))
-        rules = self.ruleset(settings)
+        rules = self.ruleset(settings if decoded.notebook is None else for_notebooks(settings))
         return engine.check(path.replace(os.sep, "/"), decoded.text, self.project(path, settings), rules)
 
     def changed(self, path: str) -> None:
@@ -236,6 +240,16 @@ class Workspace:
         while self._projects:
             self._projects.popitem()[1].close()
         self._exists.pop(path, None)
+
+
+def for_notebooks(settings: Settings) -> Settings:
+    """The settings for a notebook: only what is certainly wrong, unless rules are selected or a profile is.
+
+    Notebooks are drafts; a team that wants more of them says so.
+    """
+    if "select" in settings.origins:
+        return settings
+    return settings._replace(select=("correctness",))
 
 
 def _told(errors: Sequence[packs.PackError]) -> Iterator[str]:

@@ -159,18 +159,22 @@ class _Mender:
         from torchlint.cli.fixing import write
 
         try:
-            decoded = decode(self._workspace.read(file.path) or b"")
+            decoded = decode(self._workspace.read(file.path) or b"", file.path)
         except NotText:
             return outcome
+        before = len(self.made)
         text, left = self.text(file.path, decoded, outcome)
         if text == decoded.text:
             return left
-        if self._diff:
-            _print_patch(file.path, decoded, text)
-            return outcome
         try:
+            if self._diff:
+                _print_patch(file.path, decoded, text)
+                return outcome
             write(file.path, decoded, text)
-        except (OSError, UnicodeEncodeError) as error:
+        except BrokenPipeError:
+            raise
+        except (OSError, ValueError) as error:
+            del self.made[before:], self.changed[-1:]
             reason = error.strerror if isinstance(error, OSError) else str(error)
             self._workspace.problems.append(f"{shown(file.path)}: fixes cannot be written: {reason or error}")
             return outcome
@@ -194,7 +198,9 @@ class _Mender:
             left = left._replace(findings=(*left.findings, *fixed.failures))
         if not fixed.settled:
             self._workspace.problems.append(f"{shown(path)}: its fixes undo each other; the last ones were not applied")
-        text = self._formatter.format(path, decoded.text, fixed.text) if fixed.made else decoded.text
+        text = fixed.text if fixed.made else decoded.text
+        if fixed.made and decoded.notebook is None:
+            text = self._formatter.format(path, decoded.text, text)
         if text != fixed.text:
             left = again(text)
         if fixed.made:
@@ -219,7 +225,8 @@ class _Mender:
 def _print_patch(path: str, decoded: Decoded, text: str) -> None:
     from torchlint.cli.fixing import patch
 
-    data = patch(path, decoded.mark.decode() + decoded.text, decoded.mark.decode() + text)
+    old, new = (decoded.encoded(each).decode(decoded.encoding) for each in (decoded.text, text))
+    data = patch(path, old, new)
     sys.stdout.flush()
     raw = getattr(sys.stdout, "buffer", None)
     if raw is None:
@@ -253,7 +260,7 @@ def _check_stdin(options: argparse.Namespace, outputs: list[Output], started: fl
     mender = _Mender(workspace, options)
     mender.before = before
     try:
-        decoded = decode(data)
+        decoded = decode(data, path)
     except NotText:
         decoded = None
     text, left = mender.text(path, decoded, outcome) if decoded and outcome else ("", outcome)

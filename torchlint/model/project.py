@@ -62,6 +62,7 @@ class Project:
         self.words: set[str] = set()
         self._refused: set[str] = set()
         self._own: Source | None = None
+        self._checked: Source | None = None
         self._sources: dict[str, Source | None] = {}
         self._places: dict[tuple[str, str], tuple[tuple[str, str] | None, frozenset[str]]] = {}
         self._mentions: dict[str, list[str]] = {}
@@ -99,6 +100,7 @@ class Project:
         It is held after the check only if `load` would have read the same from disk (`whole`: it parses), so that what
         others see of it does not depend on whether it was checked before them.
         """
+        self._checked = source
         self._own = source if not whole or not _followed(source.path, source.text) else None
         if self._sources.get(source.path) is not source:
             self._drop(source.path)
@@ -152,7 +154,7 @@ class Project:
         self._inlined.clear()
         if self._own is not None and self._sources.get(self._own.path) is self._own:
             self._drop(self._own.path)
-        self._own = None
+        self._own = self._checked = None
         for path in [p for p, s in self._sources.items() if s is not None]:
             if self._held <= _HELD:
                 break
@@ -208,13 +210,16 @@ class Project:
         return any(self.mentioning(word) for word in words)
 
     def mentioning(self, word: str) -> list[str]:
-        """The files of the project that contain a word, as text."""
+        """The files of the project, and the checked one wherever it lies, that contain a word, as text."""
         self.words.add(word)
         if word not in self._mentions:
             needle = word.encode()
             if self._listed is None:
                 self._listed = list(self.files())
             self._mentions[word] = [path for path in self._listed if needle in (self._read(path) or b"")]
+        own = self._checked
+        if own is not None and word in own.text and own.path not in (self._listed or ()):
+            return [own.path, *self._mentions[word]]
         return self._mentions[word]
 
     def call_sites(self, function: Function) -> list[tuple[ast.Call, Frame]] | None:

@@ -5,11 +5,14 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
-from typing import NamedTuple, Protocol, TextIO
+from typing import TYPE_CHECKING, NamedTuple, Protocol, TextIO
 
 from torchlint.findings import Finding, Fix, Safety, Severity
 from torchlint.rule import Rule
 from torchlint.source.text import Lines
+
+if TYPE_CHECKING:
+    from torchlint.source.notebook import Cell
 
 FORMATS = {
     "full": "torchlint.report.full",
@@ -105,6 +108,7 @@ class Results:
         self.problems = problems
         self._text_of = text_of
         self._lines: dict[str, Lines] = {}
+        self._cells: dict[str, list[Cell]] = {}
         self._repository: str | None = None
         self._fingerprints: dict[Finding, str] | None = None
 
@@ -160,8 +164,25 @@ class Results:
         return (_below(self.repository, path) or path).replace(os.sep, "/")
 
     def position(self, path: str, line: int, column: int) -> tuple[int, int]:
-        """Line and column from 1, the column in code points."""
-        return line, self.lines(path).code_points(line, column) + 1
+        """Line and column from 1, the column in code points; in a notebook the line counts in its cell."""
+        cell = self.cell(path, line)
+        return line - cell.first + 1 if cell else line, self.lines(path).code_points(line, column) + 1
+
+    def place(self, path: str, line: int, column: int) -> str:
+        """A place as people write it, behind the path: `12:5`, or `cell 3:12:5` in a notebook."""
+        cell = self.cell(path, line)
+        line, column = self.position(path, line, column)
+        return f"cell {cell.number}:{line}:{column}" if cell else f"{line}:{column}"
+
+    def cell(self, path: str, line: int) -> Cell | None:
+        """The cell of a notebook that a line of its program belongs to."""
+        if not path.endswith(".ipynb"):
+            return None
+        from torchlint.source.notebook import cell_at, cells_of
+
+        if path not in self._cells:
+            self._cells[path] = cells_of(self.lines(path).text)
+        return cell_at(self._cells[path], line)
 
 
 def _below(directory: str, path: str) -> str | None:

@@ -13,6 +13,7 @@ from torchlint.docs import doc_of
 from torchlint.findings import Finding, Fix, Safety, Severity
 from torchlint.report import Results, Style
 from torchlint.report.frame import replaced_lines
+from torchlint.source.notebook import cell_at, cells_of
 from torchlint.source.text import Lines
 
 _HOW = {Safety.SAFE: "--fix", Safety.UNSAFE: "--fix --unsafe-fixes", Safety.SHOWN: "by hand"}
@@ -23,13 +24,12 @@ def render(results: Results, stream: TextIO, style: Style) -> None:
     explained: set[str] = set()
     for finding in results.findings:
         path, span = finding.place
-        line, column = results.position(path, span.line, span.column)
         severity = (finding.severity or Severity.WARNING).value
-        where = f"{results.shown(path)}:{line}:{column}"
+        where = f"{results.shown(path)}:{results.place(path, span.line, span.column)}"
         stream.write(f"{where}: {severity} {finding.code} {finding.name}: {_one_line(finding.message)}\n")
         for there, message in finding.related:
-            line, column = results.position(there.path, there.span.line, there.span.column)
-            stream.write(f"  see {results.shown(there.path)}:{line}:{column}: {_one_line(message)}\n")
+            where = f"{results.shown(there.path)}:{results.place(there.path, there.span.line, there.span.column)}"
+            stream.write(f"  see {where}: {_one_line(message)}\n")
         if finding.code not in explained and finding.code in results.known:
             explained.add(finding.code)
             stream.write(f"  why: {doc_of(results.known[finding.code]).title}\n")
@@ -58,13 +58,17 @@ def _hunks(lines: Lines, fix: Fix) -> Iterator[str]:
         return
     from torchlint.fixes import edits_of
 
-    moved = 0
+    cells, moved, before = cells_of(lines.text), 0, None
     for first, last, new in replaced_lines(lines, edits_of(lines.text, fix) or ()):
+        cell = cell_at(cells, first)
+        if cell != before:
+            before, moved = cell, 0
+        top, where = (first - cell.first + 1, f" cell {cell.number}") if cell else (first, "")
         old = [line.rstrip("\r\n") for line in lines.lines[first - 1 : last]]
         for kind, a, b, c, d in SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
             if kind == "equal":
                 continue
-            yield f"@@ -{_range(first + a, b - a)} +{_range(first + c + moved, d - c)} @@\n"
+            yield f"@@ -{_range(top + a, b - a)} +{_range(top + c + moved, d - c)} @@{where}\n"
             yield from (f"-{line}\n" for line in old[a:b])
             yield from (f"+{line}\n" for line in new[c:d])
         moved += len(new) - len(old)

@@ -11,7 +11,6 @@ def render(results: Results, stream: TextIO, style: Style) -> None:
     """Write `path:line:column: code name message` for each finding."""
     for finding in results.findings:
         path, span = finding.place
-        line, column = results.position(path, span.line, span.column)
-        where = f"{style.bold(results.shown(path))}:{line}:{column}:"
+        where = f"{style.bold(results.shown(path))}:{results.place(path, span.line, span.column)}:"
         rule = f"{style.severity(finding.code, finding.severity)} {finding.name}"
         stream.write(f"{where} {rule} {mark(finding.fix)}{finding.message}\n")

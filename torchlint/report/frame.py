@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from torchlint.findings import Place, Span
 from torchlint.report import Results, Style
+from torchlint.source.notebook import as_written, cell_at, cells_of
 from torchlint.source.text import Lines, split
 
 if TYPE_CHECKING:
@@ -22,11 +23,12 @@ _UNPRINTABLE = dict.fromkeys((*range(32), *range(127, 160)), "\N{REPLACEMENT CHA
 def frame(results: Results, place: Place, style: Style, mark: str, paint: int, context: int = CONTEXT) -> Iterator[str]:
     """The lines around a place, with the place underlined by `mark`; columns account for tabs and wide characters."""
     lines, span = results.lines(place.path), place.span
-    total = len(lines.lines)
-    if not total:
+    if not lines.lines:
         return
-    first, last = max(1, span.line - context), min(total, max(span.end_line, span.line) + context)
-    gutter = len(str(last))
+    cell = results.cell(place.path, span.line)
+    top, bottom = (cell.first, cell.last) if cell else (1, len(lines.lines))
+    first, last = max(top, span.line - context), min(bottom, max(span.end_line, span.line) + context)
+    gutter = len(str(last - top + 1))
     many = span.end_line > span.line
     yield f"{' ' * gutter} {style.dim('|')}"
     for number in range(first, last + 1):
@@ -34,14 +36,14 @@ def frame(results: Results, place: Place, style: Style, mark: str, paint: int, c
             if number == span.line + 5:
                 yield f"{' ' * gutter} {style.dim('|')} {style.paint('|', paint)} ..."
             continue
-        text = shown(lines.line(number).rstrip("\r\n"))
+        text = shown(as_written(lines.line(number)).rstrip("\r\n"))
         room = _LONGEST if style.width is None else max(40, style.width - gutter - 6)
         start, end = _marked(lines, span, number)
         shift = max(0, start - room // 2) if len(text) > room and start > room - 20 else 0
         inside = many and span.line <= number <= span.end_line
         bar = style.paint("/" if number == span.line else "|", paint) + " " if inside else "  " if many else ""
         body = ("..." + text[shift + 3 :] if shift else text)[:room]
-        yield f"{style.dim(f'{number:>{gutter}} |')} {bar}{body}".rstrip()
+        yield f"{style.dim(f'{number - top + 1:>{gutter}} |')} {bar}{body}".rstrip()
         if many and number == span.end_line:
             tail = "_" * max(1, min(end - shift, room)) + mark
             yield f"{' ' * gutter} {style.dim('|')} {style.paint('|' + tail, paint)}"
@@ -77,44 +79,47 @@ def cells(text: str) -> int:
 def diff(text: str, edits: Sequence[TextEdit], style: Style) -> Iterator[str]:
     """What edits change, as old and new lines with one line of context and the old numbers."""
     lines = Lines(text)
-    blocks = list(replaced_lines(lines, edits))
-    if not blocks:
+    cells = cells_of(text)
+    rows = []
+    for sign, number, line in _rows(lines, edits):
+        cell = cell_at(cells, number)
+        if cell is None or sign != " " or cell.first <= number <= cell.last:
+            rows.append((sign, number - cell.first + 1 if cell else number, shown(as_written(line))))
+    if not rows:
         return
-    gutter = len(str(blocks[-1][1] + 1))
+    gutter = len(str(max(number for _, number, _ in rows)))
     yield f"{' ' * gutter} {style.dim('|')}"
-    for first, last, new in blocks:
-        if first > 1:
-            yield _same(lines, first - 1, gutter, style)
+    for sign, number, line in rows:
+        if sign == " ":
+            yield f"{style.dim(f'{number:>{gutter}} |')} {line}".rstrip()
+        else:
+            at = f"{number:>{gutter}}" if sign == "-" else " " * gutter
+            yield style.paint(f"{at} {sign} {line}".rstrip(), 31 if sign == "-" else 32)
+    yield f"{' ' * gutter} {style.dim('|')}"
+
+
+def _rows(lines: Lines, edits: Sequence[TextEdit]) -> Iterator[tuple[str, int, str]]:
+    """Old lines with their numbers and new ones, with one line of context: a sign, a number and the text of each."""
+    from difflib import SequenceMatcher
+
+    for first, last, new in replaced_lines(lines, edits):
         old = [line.rstrip("\r\n") for line in lines.lines[first - 1 : last]]
-        yield from _changes(old, new, first, gutter, style)
+        if first > 1:
+            yield " ", first - 1, lines.line(first - 1).rstrip("\r\n")
+        for kind, a, b, c, d in SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
+            for number in range(a, b):
+                yield " " if kind == "equal" else "-", first + number, old[number]
+            if kind != "equal":
+                for number in range(c, d):
+                    yield "+", first + a, new[number]
         if last < len(lines.lines):
-            yield _same(lines, last + 1, gutter, style)
-    yield f"{' ' * gutter} {style.dim('|')}"
+            yield " ", last + 1, lines.line(last + 1).rstrip("\r\n")
 
 
 def replaced_lines(lines: Lines, edits: Sequence[TextEdit]) -> Iterator[tuple[int, int, list[str]]]:
     """The ranges of lines that edits touch, first and last, each with the lines that take its place."""
     for first, last, inside in _blocks(lines, edits):
         yield first, last, _replaced(lines, first, last, inside)
-
-
-def _changes(old: list[str], new: list[str], first: int, gutter: int, style: Style) -> Iterator[str]:
-    from difflib import SequenceMatcher
-
-    for kind, a, b, c, d in SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
-        if kind == "equal":
-            for number in range(a, b):
-                yield f"{style.dim(f'{first + number:>{gutter}} |')} {shown(old[number])}".rstrip()
-            continue
-        for number in range(a, b):
-            yield style.paint(f"{first + number:>{gutter}} - {shown(old[number])}".rstrip(), 31)
-        for number in range(c, d):
-            yield style.paint(f"{' ' * gutter} + {shown(new[number])}".rstrip(), 32)
-
-
-def _same(lines: Lines, number: int, gutter: int, style: Style) -> str:
-    text = shown(lines.line(number).rstrip("\r\n"))
-    return f"{style.dim(f'{number:>{gutter}} |')} {text}".rstrip()
 
 
 def _blocks(lines: Lines, edits: Sequence[TextEdit]) -> Iterator[tuple[int, int, list[TextEdit]]]:

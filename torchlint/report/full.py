@@ -30,13 +30,12 @@ def _block(results: Results, finding: Finding, stream: TextIO, style: Style) -> 
     colour = {"error": 31, "info": 34}.get(finding.severity.value if finding.severity else "", 33)
     head = f"{style.severity(finding.code, finding.severity)} {style.bold(finding.name)}"
     out = [f"{head} {mark(finding.fix)}{finding.message}"]
-    line, column = results.position(path, span.line, span.column)
-    out.append(f"  {style.dim('-->')} {results.shown(path)}:{line}:{column}")
+    out.append(f"  {style.dim('-->')} {results.shown(path)}:{results.place(path, span.line, span.column)}")
     out.extend(frame(results, finding.place, style, "^", colour))
     for related in finding.related:
         there = related.place
-        line, column = results.position(there.path, there.span.line, there.span.column)
-        out.append(f"  {style.dim(':::')} {results.shown(there.path)}:{line}:{column} {related.message}")
+        where = f"{results.shown(there.path)}:{results.place(there.path, there.span.line, there.span.column)}"
+        out.append(f"  {style.dim(':::')} {where} {related.message}")
         out.extend(frame(results, there, style, "-", 34, context=1))
     out.extend(_repairs(results, finding, style))
     stream.write("\n".join(out) + "\n\n")

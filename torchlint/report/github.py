@@ -11,18 +11,26 @@ _LEVELS = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.INFO: 
 
 
 def render(results: Results, stream: TextIO, style: Style) -> None:
-    """Write a workflow command for each finding; columns only where it stays on one line."""
+    """Write a workflow command for each finding; columns only where it stays on one line.
+
+    Annotations of a notebook stand on the line of the file that holds the line of the cell.
+    """
     for finding in results.findings:
         path, span = finding.place
         line, column = results.position(path, span.line, span.column)
         end_line, end_column = results.position(path, span.end_line, span.end_column)
         shown = results.in_repository(path)
         level = _LEVELS.get(finding.severity or Severity.WARNING, "warning")
+        cell = results.cell(path, span.line)
+        if cell is not None:
+            line, end_line = cell.in_file(span.line), cell.in_file(span.end_line)
         where = f"file={_property(shown)},line={line},endLine={end_line}"
-        if line == end_line:
+        if line == end_line and cell is None:
             where += f",col={column},endColumn={end_column}"
         title = _property(f"torchlint {finding.code} {finding.name}")
-        text = _data(f"{shown}:{line}:{column}: {finding.code} {finding.name} {finding.message}")
+        text = _data(
+            f"{shown}:{results.place(path, span.line, span.column)}: {finding.code} {finding.name} {finding.message}"
+        )
         stream.write(f"::{level} title={title},{where}::{text}\n")
 
 

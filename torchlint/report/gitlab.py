@@ -21,11 +21,16 @@ def render(results: Results, stream: TextIO, style: Style) -> None:
         path, span = finding.place
         line, column = results.position(path, span.line, span.column)
         end_line, end_column = results.position(path, span.end_line, span.end_column)
+        cell, where = results.cell(path, span.line), ""
+        if cell is not None:
+            where = f"cell {cell.number}:{line}:{column}: "
+            line, end_line = cell.in_file(span.line), cell.in_file(span.end_line)
+            column = end_column = 1
         issues.append(
             {
                 "type": "issue",
                 "check_name": f"{finding.code} {finding.name}",
-                "description": f"{finding.code} {finding.name}: {finding.message}",
+                "description": f"{where}{finding.code} {finding.name}: {finding.message}",
                 "severity": _SEVERITIES[finding.severity or Severity.WARNING],
                 "fingerprint": results.fingerprint(finding),
                 "location": {

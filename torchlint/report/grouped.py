@@ -12,10 +12,7 @@ from torchlint.report.frame import cells
 def render(results: Results, stream: TextIO, style: Style) -> None:
     """Write the name of each file, and below it a line per finding with places and rules aligned."""
     for path, findings in groupby(results.findings, key=lambda finding: finding.place.path):
-        rows = []
-        for finding in findings:
-            line, column = results.position(path, finding.place.span.line, finding.place.span.column)
-            rows.append((f"{line}:{column}", finding))
+        rows = [(results.place(path, *finding.place.span[:2]), finding) for finding in findings]
         width = max(len(where) for where, _ in rows)
         names = max(cells(finding.name) for _, finding in rows)
         stream.write(style.bold(results.shown(path)) + "\n")

@@ -35,9 +35,10 @@ def render(results: Results, stream: TextIO, style: Style) -> None:
 
 def _case(results: Results, finding: Finding, file: str, stream: TextIO) -> None:
     path, span = finding.place
-    line, column = results.position(path, span.line, span.column)
     module = _attribute(results.in_repository(path).removesuffix(".py").replace("/", "."))
-    title = _attribute(f"{finding.code} {finding.name} ({line}:{column})")
+    cell = results.cell(path, span.line)
+    line = cell.in_file(span.line) if cell else span.line
+    title = _attribute(f"{finding.code} {finding.name} ({results.place(path, span.line, span.column)})")
     severity = _attribute((finding.severity or Severity.WARNING).value)
     text = io.StringIO()
     renderer("full")(results.only(finding), text, Style())

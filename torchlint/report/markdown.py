@@ -32,7 +32,8 @@ def _row(results: Results, finding: Finding) -> str:
     path, span = finding.place
     rule = results.known.get(finding.code)
     code = f"[{finding.code}]({rule.url})" if rule and rule.url else finding.code
-    place = f"{results.in_repository(path)}:{span.line}".replace("`", "'")
+    line = results.place(path, span.line, span.column).rpartition(":")[0]
+    place = f"{results.in_repository(path)}:{line}".replace("`", "'")
     text = _cell(f"{mark(finding.fix)}{finding.message}")
     severity = (finding.severity or Severity.WARNING).value
     return f"| {severity} | `{_cell(place)}` | {code} {finding.name} | {text} |\n"

@@ -33,10 +33,16 @@ def render(results: Results, stream: TextIO, style: Style) -> None:
 def _diagnostic(results: Results, finding: Finding) -> dict[str, Any]:
     rule = results.known.get(finding.code)
     code = {"value": f"{finding.code} {finding.name}", **({"url": rule.url} if rule and rule.url else {})}
-    suggestion = _suggestion(results, finding)
+    path, span = finding.place
+    cell = results.cell(path, span.line)
+    if cell is None:
+        message, where, suggestion = finding.message, _range(span), _suggestion(results, finding)
+    else:  # a review shows the JSON, line by line
+        message, suggestion = f"{results.place(path, span.line, span.column)}: {finding.message}", None
+        where = {"start": {"line": cell.in_file(span.line)}, "end": {"line": cell.in_file(span.end_line)}}
     return {
-        "message": "\n".join([finding.message, *_places(results, finding)]),
-        "location": {"path": _path(results, finding.place.path), "range": _range(finding.place.span)},
+        "message": "\n".join([message, *_places(results, finding)]),
+        "location": {"path": _path(results, path), "range": where},
         "severity": (finding.severity or Severity.WARNING).name,
         "code": code,
         "suggestions": [suggestion] if suggestion else [],
@@ -49,7 +55,10 @@ def _path(results: Results, path: str) -> str:
 
 
 def _places(results: Results, finding: Finding) -> list[str]:
-    return [f"{_path(results, place.path)}:{place.span.line}: {message}" for place, message in finding.related]
+    return [
+        f"{_path(results, path)}:{results.place(path, *span[:2]).rpartition(':')[0]}: {message}"
+        for (path, span), message in finding.related
+    ]
 
 
 def _suggestion(results: Results, finding: Finding) -> dict[str, Any] | None:

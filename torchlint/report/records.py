@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from torchlint.findings import Finding, Fix, Place, Safety, Severity, Span
 from torchlint.report import Results
+
+if TYPE_CHECKING:
+    from torchlint.fixes import TextEdit
 
 _APPLICABILITY = {Safety.SAFE: "safe", Safety.UNSAFE: "unsafe", Safety.SHOWN: "display"}
 
@@ -27,6 +30,7 @@ class Records:
             "severity": (finding.severity or Severity.WARNING).value,
             "category": rule.category.value if rule else None,
             "filename": path,
+            "cell": self._cell(path, span).get("cell"),
             **self._range(path, span),
             "fix": self._fix(path, finding.fix),
             "other_fixes": [self._fix(path, fix) for fix in finding.fixes[1:]],
@@ -40,6 +44,10 @@ class Records:
         entry = self._results.suppressed.get(finding)
         return {"by": entry.by, "reason": entry.reason} if entry else None
 
+    def _cell(self, path: str, span: Span) -> dict[str, int]:
+        cell = self._results.cell(path, span.line)
+        return {"cell": cell.number} if cell else {}
+
     def _range(self, path: str, span: Span) -> dict[str, Any]:
         return {
             "location": self._point(path, span.line, span.column),
@@ -51,7 +59,12 @@ class Records:
         return {"row": row, "column": place}
 
     def _related(self, place: Place, message: str) -> dict[str, Any]:
-        return {"filename": place.path, **self._range(*place), "message": message}
+        return {
+            "filename": place.path,
+            **self._cell(*place),
+            **self._range(*place),
+            "message": message,
+        }
 
     def _fix(self, path: str, fix: Fix | None) -> dict[str, Any] | None:
         if fix is None:
@@ -64,5 +77,8 @@ class Records:
         return {
             "applicability": _APPLICABILITY[fix.safety],
             "message": fix.title,
-            "edits": [{"content": edit.text, **self._range(path, edit.span)} for edit in edits],
+            "edits": [self._edit(path, edit) for edit in edits],
         }
+
+    def _edit(self, path: str, edit: TextEdit) -> dict[str, Any]:
+        return {"content": edit.text, **self._cell(path, edit.span), **self._range(path, edit.span)}

@@ -104,7 +104,7 @@ def _result(results: Results, finding: Finding, index: dict[str, int]) -> dict[s
         "ruleId": finding.code,
         **({"ruleIndex": index[finding.code]} if finding.code in index else {}),
         "level": _LEVELS[finding.severity or Severity.WARNING],
-        "message": {"text": finding.message},
+        "message": {"text": _message(results, finding)},
         "locations": [_location(results, finding.place)],
         "partialFingerprints": {"torchlint/v1": results.fingerprint(finding)},
     }
@@ -118,6 +118,13 @@ def _result(results: Results, finding: Finding, index: dict[str, int]) -> dict[s
     elif results.listed is not results.findings:
         made["suppressions"] = []  # the format asks for it as soon as another result has one
     return made
+
+
+def _message(results: Results, finding: Finding) -> str:
+    path, span = finding.place
+    if results.cell(path, span.line) is None:
+        return finding.message
+    return f"{results.place(path, span.line, span.column)}: {finding.message}"
 
 
 def _location(results: Results, place: Place) -> dict[str, Any]:
@@ -141,6 +148,9 @@ def _artifact(results: Results, path: str) -> dict[str, str]:
 
 def _region(results: Results, path: str, span: Span) -> dict[str, int]:
     lines = results.lines(path)
+    cell = results.cell(path, span.line)
+    if cell is not None:  # the file is JSON: the line that holds the line of the cell, without columns
+        return {"startLine": cell.in_file(span.line), "endLine": cell.in_file(span.end_line)}
     return {
         "startLine": span.line,
         "startColumn": lines.utf16(span.line, span.column) + 1,
@@ -162,7 +172,7 @@ def _fixes(results: Results, finding: Finding) -> Iterable[dict[str, Any]]:
 
 
 def _replacements(results: Results, path: str, fix: Fix) -> Iterable[dict[str, Any]]:
-    if not fix.verbs:
+    if not fix.verbs or path.endswith(".ipynb"):
         return
     from torchlint.fixes import edits_of
 
