@@ -100,6 +100,7 @@ def diagnostic(
             "code": finding.code,
             "name": finding.name,
             "version": version,
+            "fixable": any(fix.verbs for fix in finding.fixes),  # also where libcst is missing, which makes the edits
             "fixes": [f for f in (_fix(fix, units) for fix in finding.fixes) if f is not None],
             "ignore": _line_edit(ignore_edit(units.lines, finding, REASON), units),
             "ignoreFile": _line_edit(ignore_file_edit(units.lines, finding, REASON), units),

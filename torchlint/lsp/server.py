@@ -555,6 +555,7 @@ def debug_information(ls: Server) -> str:
             "torchlint": __version__,
             "python": sys.version.split()[0],
             "executable": sys.executable,
+            "location": os.path.dirname(os.path.dirname(os.path.abspath(__file__))),
             "fixes": fixes.available(),
             "folders": ls.session.folders,
             "options": ls.session.options._asdict() | {"severity": str(ls.session.options.severity)},

@@ -2,23 +2,34 @@ import { execFile } from "node:child_process";
 import { existsSync } from "node:fs";
 import * as path from "node:path";
 import * as vscode from "vscode";
-import { LanguageClient, LanguageClientOptions, RevealOutputChannelOn, ServerOptions, State } from "vscode-languageclient/node";
+import { LanguageClient, LanguageClientOptions, Middleware, RevealOutputChannelOn, ServerOptions, State } from "vscode-languageclient/node";
 import { findInterpreter, Interpreter, onInterpreterChange } from "./interpreter";
+import { Pages } from "./pages";
 
-const SELECTOR = [
+const PYTHON = [
   { scheme: "file", language: "python" },
   { scheme: "untitled", language: "python" },
   { scheme: "vscode-notebook-cell", language: "python" },
-  { scheme: "file", pattern: "**/{pyproject,torchlint,.torchlint}.toml" },
 ];
+const SELECTOR = [...PYTHON, { scheme: "file", pattern: "**/{pyproject,torchlint,.torchlint}.toml" }];
 const RESTARTING = ["interpreter", "path", "importStrategy"].map((key) => `torchlint.${key}`);
-const NO_PYTHON = "torchlint needs Python 3.10 or newer. Choose one with the Python extension or in the settings.";
+const SENT = ["enable", "select", "extendSelect", "ignore", "severity", "diagnosticMode", "codeAction"];
+const { Error: ERROR, Information: INFORMATION, Warning: WARNING } = vscode.LanguageStatusSeverity;
+
+/** What other extensions and tests may ask this one. */
+export interface Api {
+  /** The Python that runs the server; undefined if none was found or `torchlint.path` names a server. */
+  interpreter(): Interpreter | undefined;
+  /** What the language-status item says. */
+  status(): { text: string; detail?: string; severity: vscode.LanguageStatusSeverity };
+}
 
 let extension: Torchlint | undefined;
 
-export async function activate(context: vscode.ExtensionContext): Promise<void> {
-  extension = new Torchlint(context);
-  await extension.start();
+export async function activate(context: vscode.ExtensionContext): Promise<Api> {
+  const torchlint = (extension = new Torchlint(context));
+  await torchlint.restart();
+  return { interpreter: () => torchlint.interpreter, status: () => torchlint.shown };
 }
 
 export async function deactivate(): Promise<void> {
@@ -27,15 +38,18 @@ export async function deactivate(): Promise<void> {
 
 /** The client of the server, and everything of it that a person sees. */
 class Torchlint {
+  interpreter: Interpreter | undefined;
   private client: LanguageClient | undefined;
-  private interpreter: Interpreter | undefined;
+  private canFix = true;
+  private restarting: Promise<void> | undefined;
   private queue: Promise<void> = Promise.resolve();
+  private readonly pages = new Pages();
   private readonly log = vscode.window.createOutputChannel("torchlint", { log: true });
-  private readonly status = vscode.languages.createLanguageStatusItem("torchlint.status", SELECTOR.slice(0, 3));
+  private readonly status = vscode.languages.createLanguageStatusItem("torchlint.status", PYTHON);
 
   constructor(private readonly context: vscode.ExtensionContext) {
     this.status.name = "torchlint";
-    this.tell("torchlint", vscode.LanguageStatusSeverity.Information);
+    this.tell("torchlint", INFORMATION);
     const commands: Record<string, (...args: never[]) => unknown> = {
       "torchlint.restart": () => this.restart(),
       "torchlint.showLogs": () => this.log.show(),
@@ -48,6 +62,7 @@ class Torchlint {
     context.subscriptions.push(
       this.log,
       this.status,
+      this.pages.register(),
       ...Object.entries(commands).map(([name, run]) => vscode.commands.registerCommand(name, run)),
       vscode.workspace.onDidGrantWorkspaceTrust(() => this.restart()),
       vscode.workspace.onDidChangeConfiguration((event) => {
@@ -55,94 +70,124 @@ class Torchlint {
         else if (event.affectsConfiguration("torchlint")) this.sendSettings();
       }),
     );
-    void onInterpreterChange(() => this.restart()).then((listener) => listener && context.subscriptions.push(listener));
+    void onInterpreterChange(() => this.interpreterChanged()).then((listener) => context.subscriptions.push(listener));
   }
 
-  /** Starts are queued, so that two restarts in a row never leave two servers. */
+  get shown(): ReturnType<Api["status"]> {
+    return { text: this.status.text, detail: this.status.detail, severity: this.status.severity };
+  }
+
+  /** Starts are queued, so that there are never two servers; one that waits to begin stands for all that were asked for meanwhile. */
   restart(): Promise<void> {
-    return (this.queue = this.queue.then(() => this.stop()).then(() => this.start()));
+    return (this.restarting ??= this.queue = this.queue.then(async () => {
+      this.restarting = undefined;
+      await this.stop();
+      await this.start();
+    }));
   }
 
   async stop(): Promise<void> {
     const client = this.client;
     this.client = undefined;
     try {
-      await client?.stop();
+      await client?.dispose();
     } catch {
       // a server that has died already cannot be stopped
     }
   }
 
-  async start(): Promise<void> {
+  private async start(): Promise<void> {
     const server = await this.command();
-    if (!server) {
-      this.tell("torchlint: no Python", vscode.LanguageStatusSeverity.Error, NO_PYTHON, "torchlint.showLogs");
-      this.log.error(NO_PYTHON);
-      void vscode.window.showWarningMessage(NO_PYTHON, "Open Settings", "Show Logs").then((choice) => {
-        if (choice === "Open Settings") void vscode.commands.executeCommand("workbench.action.openSettings", "torchlint.interpreter");
-        if (choice === "Show Logs") this.log.show();
-      });
-      return;
-    }
+    if (typeof server === "string") return this.noPython(server);
     const options: LanguageClientOptions = {
       documentSelector: SELECTOR,
       outputChannel: this.log,
       traceOutputChannel: this.log,
       revealOutputChannelOn: RevealOutputChannelOn.Never,
       initializationOptions: { settings: settings() },
+      middleware: this.middleware(),
     };
     const client = new LanguageClient("torchlint", "torchlint", server, options);
     client.onDidChangeState((event) => {
       this.status.busy = event.newState === State.Starting;
-      if (event.newState === State.Stopped && this.client === client)
-        this.tell("torchlint: stopped", vscode.LanguageStatusSeverity.Error, "The server has ended.", "torchlint.showLogs");
+      if (event.newState === State.Stopped && this.client === client) this.tell("torchlint: stopped", ERROR, "The server has ended.");
     });
     this.client = client;
+    this.canFix = true;
     try {
-      await client.start();
+      await client.start(); // the client itself tells the user of a failure
       await this.tellReady();
     } catch (error) {
       this.log.error(`The server did not start: ${error}`);
-      this.tell("torchlint: failed", vscode.LanguageStatusSeverity.Error, "The server did not start.", "torchlint.showLogs");
+      this.tell("torchlint: failed", ERROR, "The server did not start; the log says why.");
     }
   }
 
-  private async command(): Promise<ServerOptions | undefined> {
+  private async command(): Promise<ServerOptions | string> {
     const configuration = vscode.workspace.getConfiguration("torchlint", folder());
     const own = configuration.get<string[]>("path", []);
-    if (vscode.workspace.isTrusted && own.length) {
-      this.interpreter = undefined;
-      return { command: own[0], args: own.slice(1) };
-    }
-    this.interpreter = await findInterpreter(this.log, folder());
-    if (!this.interpreter) return undefined;
+    this.interpreter = undefined;
+    if (vscode.workspace.isTrusted && own.length) return { command: own[0], args: own.slice(1) };
+    const found = await findInterpreter(this.log, folder());
+    if (typeof found === "string") return found;
+    this.interpreter = found;
     const strategy = vscode.workspace.isTrusted ? configuration.get<string>("importStrategy", "useBundled") : "useBundled";
-    const env = { ...process.env, TORCHLINT_IMPORT_STRATEGY: strategy, TORCHLINT_EXTRA_LIBS: this.extraLibs() };
-    const [command, ...args] = this.interpreter.command;
-    return { command, args: [...args, this.serverScript()], options: { env } };
-  }
-
-  private serverScript(): string {
-    return this.context.asAbsolutePath(path.join("bundled", "tool", "torchlint_server.py"));
+    const env = { ...process.env, TORCHLINT_IMPORT_STRATEGY: strategy, TORCHLINT_EXTRA_LIBS: this.extraLibs(found) };
+    const [command, ...args] = found.command;
+    return { command, args: [...args, this.context.asAbsolutePath(path.join("bundled", "tool", "torchlint_server.py"))], options: { env } };
   }
 
   /** Where the extension keeps libcst, which has one build for each Python, platform and processor. */
-  private extraLibs(): string {
-    return path.join(this.context.globalStorageUri.fsPath, `libs-${this.interpreter?.tag ?? "none"}-${process.platform}-${process.arch}`);
+  private extraLibs(interpreter: Interpreter): string {
+    return path.join(this.context.globalStorageUri.fsPath, `libs-${interpreter.version}-${process.platform}-${process.arch}`);
+  }
+
+  private middleware(): Middleware {
+    return {
+      // the code action "Explain ..." names this command of the server, whose answer would be shown to nobody
+      executeCommand: (command, args, next) => (command === "torchlint.explain" ? this.explain(String(args[0])) : next(command, args)),
+      handleDiagnostics: (uri, diagnostics, next) => {
+        next(uri, diagnostics);
+        if (!this.canFix && diagnostics.some(hasFix)) void this.offerFixes();
+      },
+      provideCodeActions: async (document, range, context, token, next) => {
+        const forSource = context.only?.value.startsWith("source") || context.only?.value.startsWith("notebook.source");
+        if (forSource && !vscode.workspace.getConfiguration("torchlint", document.uri).get("fixAll", true)) return [];
+        const actions = (await next(document, range, context, token)) ?? [];
+        if (!this.canFix && !forSource && context.diagnostics.some(hasFix)) {
+          const action = new vscode.CodeAction("Install what the fix needs (libcst)", vscode.CodeActionKind.QuickFix);
+          action.command = { command: "torchlint.installFixes", title: action.title };
+          action.diagnostics = context.diagnostics.filter(hasFix);
+          actions.unshift(action);
+        }
+        return actions;
+      },
+    };
+  }
+
+  private async interpreterChanged(): Promise<void> {
+    const found = await findInterpreter(this.log, folder());
+    const now = typeof found === "string" ? undefined : found.command.join("\0");
+    if (now !== this.interpreter?.command.join("\0")) await this.restart();
+  }
+
+  private noPython(why: string): void {
+    this.log.error(why);
+    this.tell("torchlint: no Python", ERROR, why);
+    const choices: Record<string, () => unknown> = {
+      "Open Settings": () => vscode.commands.executeCommand("workbench.action.openSettings", "torchlint.interpreter"),
+      "Show Logs": () => this.log.show(),
+    };
+    void vscode.window.showWarningMessage(why, ...Object.keys(choices)).then((choice) => choice && choices[choice]());
   }
 
   private async tellReady(): Promise<void> {
     const text = await this.execute<string>("torchlint.debugInformation");
     const known = text ? (JSON.parse(text) as { torchlint: string; fixes: boolean }) : undefined;
-    if (known?.fixes === false)
-      this.tell(
-        "torchlint: fixes need libcst",
-        vscode.LanguageStatusSeverity.Warning,
-        "Findings are shown; for fixes, libcst has to be installed once.",
-        "torchlint.installFixes",
-        "Install",
-      );
-    else this.tell(`torchlint ${known?.torchlint ?? ""}`.trim(), vscode.LanguageStatusSeverity.Information);
+    this.canFix = known?.fixes !== false;
+    const name = `torchlint ${known?.torchlint ?? ""}`.trim();
+    if (this.canFix) this.tell(name, INFORMATION, this.interpreter && `Python ${this.interpreter.version} from ${this.interpreter.origin}`);
+    else this.tell(`${name}: no fixes`, WARNING, "Fixes need libcst, which has to be installed once.", "torchlint.installFixes", "Install");
   }
 
   private tell(text: string, severity: vscode.LanguageStatusSeverity, detail?: string, command = "torchlint.showLogs", title = "Show Logs"): void {
@@ -152,12 +197,23 @@ class Torchlint {
     this.status.command = { command, title };
   }
 
+  /** Once for each Python: findings that could be fixed are there, and libcst is not. */
+  private async offerFixes(): Promise<void> {
+    const key = `offered-libcst-${this.interpreter?.version}`;
+    const wanted = vscode.workspace.getConfiguration("torchlint", folder()).get<{ enable: boolean }>("codeAction.fixViolation")?.enable;
+    if (!wanted || !this.interpreter || this.context.globalState.get(key)) return;
+    await this.context.globalState.update(key, true);
+    const text = `torchlint can fix some of these findings with libcst, which this Python ${this.interpreter.version} does not have. It would be installed into a folder of the extension.`;
+    if ((await vscode.window.showInformationMessage(text, "Install", "Not Now")) === "Install") await this.installFixes();
+  }
+
   private sendSettings(): void {
     void this.client?.sendNotification("workspace/didChangeConfiguration", { settings: { torchlint: settings() } });
   }
 
   private async execute<T>(command: string, ...args: unknown[]): Promise<T | undefined> {
-    return this.client?.sendRequest("workspace/executeCommand", { command, arguments: args });
+    if (this.client?.state !== State.Running) return undefined;
+    return this.client.sendRequest("workspace/executeCommand", { command, arguments: args });
   }
 
   private async fixAll(): Promise<void> {
@@ -177,11 +233,11 @@ class Torchlint {
     return vscode.window.showInputBox({ title: "torchlint", prompt: "Name or code of a rule", value: here[0] ?? "missing-zero-grad" });
   }
 
-  private async explain(): Promise<void> {
-    const name = await this.ruleName();
+  private async explain(given?: string): Promise<void> {
+    const name = given ?? (await this.ruleName());
     if (!name) return;
     const found = await this.execute<{ title: string; markdown: string } | null>("torchlint.explain", name);
-    if (found) await show(found.markdown, "markdown");
+    if (found) await this.pages.show(`${found.title}.md`, found.markdown);
     else void vscode.window.showWarningMessage(`torchlint has no rule ${name}`);
   }
 
@@ -190,30 +246,38 @@ class Torchlint {
     if (!name) return;
     const run = () => this.execute<{ ok: boolean; text: string }>("torchlint.prove", name, this.interpreter?.command[0] ?? null);
     const result = await vscode.window.withProgress({ location: vscode.ProgressLocation.Notification, title: `Running the evidence of ${name}` }, run);
-    if (result) await show(result.text, "plaintext");
+    if (result) await this.pages.show(`evidence of ${name}.txt`, result.text);
   }
 
   private async debugInformation(): Promise<void> {
-    await show((await this.execute<string>("torchlint.debugInformation")) ?? "the server is not running", "json");
+    const { text, detail } = this.shown;
+    const about = { extension: this.context.extension.packageJSON.version, vscode: vscode.version, status: text, detail, interpreter: this.interpreter };
+    const server = (await this.execute<string>("torchlint.debugInformation")) ?? '"is not running"';
+    await this.pages.show("debug information.json", JSON.stringify({ ...about, server: JSON.parse(server) }, undefined, 2));
   }
 
+  /** Installs libcst with the pip that comes with the extension: a Python of the system often has none. */
   private async installFixes(): Promise<void> {
-    const interpreter = this.interpreter ?? (await findInterpreter(this.log, folder()));
-    if (!interpreter) return void vscode.window.showWarningMessage(NO_PYTHON);
-    this.interpreter = interpreter;
-    const target = this.extraLibs();
-    const [program, ...args] = interpreter.command;
-    const install = [...args, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--upgrade", "--target", target, "libcst"];
-    const done = await vscode.window.withProgress({ location: vscode.ProgressLocation.Notification, title: "Installing libcst for torchlint" }, () =>
-      new Promise<string>((resolve) => execFile(program, install, { timeout: 300_000 }, (error, _, stderr) => resolve(error ? stderr || String(error) : ""))),
+    if (!this.interpreter) return void vscode.window.showWarningMessage("torchlint found no Python that libcst could be installed for.");
+    const target = this.extraLibs(this.interpreter);
+    const [program, ...args] = this.interpreter.command;
+    const pip = this.context.asAbsolutePath(path.join("bundled", "pip.whl", "pip"));
+    const install = [...args, "-I", pip, "install", "--quiet", "--disable-pip-version-check", "--upgrade", "--target", target, "--only-binary=:all:", "libcst"];
+    const failure = await vscode.window.withProgress({ location: vscode.ProgressLocation.Notification, title: "Installing libcst for torchlint" }, () =>
+      new Promise<string>((resolve) => execFile(program, install, { timeout: 300_000 }, (error, _, stderr) => resolve(error ? stderr.trim() || String(error) : ""))),
     );
-    if (done || !existsSync(path.join(target, "libcst"))) {
-      this.log.error(done);
-      void vscode.window.showErrorMessage("libcst could not be installed; the log says why.", "Show Logs").then((choice) => choice && this.log.show());
+    if (failure || !existsSync(path.join(target, "libcst"))) {
+      this.log.error(`${program} ${install.join(" ")}\n${failure}`);
+      const why = failure.split("\n").filter((line) => line.startsWith("ERROR")).pop() ?? failure.split("\n").pop();
+      void vscode.window.showErrorMessage(`libcst could not be installed: ${why}`, "Show Logs").then((choice) => choice && this.log.show());
       return;
     }
     await this.restart();
   }
+}
+
+function hasFix(item: vscode.Diagnostic): boolean {
+  return item.source === "torchlint" && (item as { data?: { fixable?: boolean } }).data?.fixable === true;
 }
 
 function folder(): vscode.Uri | undefined {
@@ -223,19 +287,8 @@ function folder(): vscode.Uri | undefined {
 /** The settings as the server takes them; those that are not trusted are left out. */
 function settings(): Record<string, unknown> {
   const configuration = vscode.workspace.getConfiguration("torchlint", folder());
-  const keys = ["enable", "select", "extendSelect", "ignore", "severity", "diagnosticMode"];
-  const found: Record<string, unknown> = Object.fromEntries(keys.map((key) => [key, configuration.get(key)]));
-  found.codeAction = {
-    fixViolation: configuration.get("codeAction.fixViolation"),
-    disableRuleComment: configuration.get("codeAction.disableRuleComment"),
-  };
+  const found: Record<string, unknown> = Object.fromEntries(SENT.map((key) => [key, configuration.get(key)]));
   if (vscode.workspace.isTrusted) found.configuration = configuration.get("configuration");
   else found.isolated = true;
   return found;
-}
-
-async function show(content: string, language: string): Promise<void> {
-  const document = await vscode.workspace.openTextDocument({ content, language });
-  if (language === "markdown") await vscode.commands.executeCommand("markdown.showPreview", document.uri).then(undefined, () => undefined);
-  await vscode.window.showTextDocument(document, { preview: true });
 }

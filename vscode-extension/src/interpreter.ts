@@ -5,66 +5,100 @@ import { PythonExtension } from "@vscode/python-extension";
 
 const run = promisify(execFile);
 const OLDEST = [3, 10];
+const PYTHON = "ms-python.python";
+const ENVIRONMENTS = "ms-python.vscode-python-envs";
 
-/** A Python that can run the server: the command, and its version as in `cp311`. */
+/** A Python that can run the server: the command, its version as in `3.11`, and where the command comes from. */
 export interface Interpreter {
   command: string[];
-  tag: string;
+  version: string;
+  origin: string;
 }
 
-/** The setting, then the Python extension's active environment, then the PATH; `undefined` if none is new enough. */
-export async function findInterpreter(log: vscode.LogOutputChannel, scope?: vscode.Uri): Promise<Interpreter | undefined> {
+/** The part of the API of `ms-python.vscode-python-envs` that is used here. */
+interface EnvironmentsApi {
+  getEnvironment(scope?: vscode.Uri): Promise<{ execInfo?: { run?: { executable?: string; args?: string[] } } } | undefined>;
+  onDidChangeEnvironment?: vscode.Event<unknown>;
+}
+
+/**
+ * The Python that runs the server: the setting, then what either Python extension has selected, then the PATH. A sentence
+ * that says why there is none, if no candidate is new enough; a setting that names no such Python is never passed over.
+ */
+export async function findInterpreter(log: vscode.LogOutputChannel, scope?: vscode.Uri): Promise<Interpreter | string> {
+  const oldest = OLDEST.join(".");
+  const setting = vscode.workspace.getConfiguration("torchlint", scope).get<string[]>("interpreter", []);
+  if (vscode.workspace.isTrusted && setting.length) {
+    const version = await versionOf(setting, log);
+    if (version && recent(version)) return chosen(log, setting, version, "the setting torchlint.interpreter");
+    const what = version ? `is Python ${version.join(".")}` : "is no Python";
+    return `The setting torchlint.interpreter names \`${setting.join(" ")}\`, which ${what}. torchlint needs Python ${oldest} or newer.`;
+  }
+  const old: string[] = [];
   for await (const [origin, command] of candidates(log, scope)) {
     const version = await versionOf(command, log);
-    if (version === undefined) continue;
-    if (version[0] > OLDEST[0] || (version[0] === OLDEST[0] && version[1] >= OLDEST[1])) {
-      log.info(`Python ${version.join(".")} from ${origin}: ${command.join(" ")}`);
-      return { command, tag: `cp${version[0]}${version[1]}` };
-    }
-    log.warn(`Python ${version.join(".")} from ${origin} is older than ${OLDEST.join(".")}: ${command.join(" ")}`);
+    if (version && recent(version)) return chosen(log, command, version, origin);
+    if (version) old.push(`Python ${version.join(".")} (${origin})`);
   }
-  return undefined;
+  const found = old.length ? `and found only ${[...new Set(old)].join(", ")}` : "and found none";
+  return `torchlint needs Python ${oldest} or newer ${found}. Install one, or name it in the setting torchlint.interpreter.`;
+}
+
+/** Calls the listener when a Python extension switches to another environment; nothing happens without one. */
+export async function onInterpreterChange(listener: () => void): Promise<vscode.Disposable> {
+  const listeners: (vscode.Disposable | undefined)[] = [];
+  try {
+    listeners.push((await environmentsApi())?.onDidChangeEnvironment?.(listener));
+    if (vscode.extensions.getExtension(PYTHON))
+      listeners.push((await PythonExtension.api()).environments.onDidChangeActiveEnvironmentPath(listener));
+  } catch {
+    // an extension that does not start has nothing to tell
+  }
+  return vscode.Disposable.from(...listeners.filter((item) => item !== undefined));
 }
 
 async function* candidates(log: vscode.LogOutputChannel, scope?: vscode.Uri): AsyncGenerator<[string, string[]]> {
-  const setting = vscode.workspace.getConfiguration("torchlint", scope).get<string[]>("interpreter", []);
-  if (vscode.workspace.isTrusted && setting.length) {
-    yield ["torchlint.interpreter", setting];
-    return;
+  for (const select of [fromEnvironments, fromPython]) {
+    try {
+      const command = await select(scope);
+      if (command) yield ["the Python extension", command];
+    } catch (error) {
+      log.warn(`Python extension: ${error}`);
+    }
   }
-  const active = await fromPythonExtension(log, scope);
-  if (active) yield ["the Python extension", [active]];
-  const names = process.platform === "win32" ? ["python", "py"] : ["python3", "python"];
-  for (const name of names) yield ["the PATH", [name]];
+  for (const name of process.platform === "win32" ? ["python", "py"] : ["python3", "python"]) yield ["the PATH", [name]];
 }
 
-async function fromPythonExtension(log: vscode.LogOutputChannel, scope?: vscode.Uri): Promise<string | undefined> {
-  if (!vscode.extensions.getExtension("ms-python.python")) return undefined;
-  try {
-    const api = await PythonExtension.api();
-    const environment = await api.environments.resolveEnvironment(api.environments.getActiveEnvironmentPath(scope));
-    return environment?.executable.uri?.fsPath;
-  } catch (error) {
-    log.warn(`Python extension: ${error}`);
-    return undefined;
-  }
+async function fromEnvironments(scope?: vscode.Uri): Promise<string[] | undefined> {
+  const selected = (await (await environmentsApi())?.getEnvironment(scope))?.execInfo?.run;
+  return selected?.executable ? [selected.executable, ...(selected.args ?? [])] : undefined;
 }
 
-/** Tells when the Python extension switches to another environment; does nothing without that extension. */
-export async function onInterpreterChange(listener: () => void): Promise<vscode.Disposable | undefined> {
-  if (!vscode.extensions.getExtension("ms-python.python")) return undefined;
-  try {
-    return (await PythonExtension.api()).environments.onDidChangeActiveEnvironmentPath(listener);
-  } catch {
-    return undefined;
-  }
+async function fromPython(scope?: vscode.Uri): Promise<string[] | undefined> {
+  if (!vscode.extensions.getExtension(PYTHON)) return undefined;
+  const { environments } = await PythonExtension.api();
+  const selected = await environments.resolveEnvironment(environments.getActiveEnvironmentPath(scope));
+  return selected?.executable.uri ? [selected.executable.uri.fsPath] : undefined;
+}
+
+async function environmentsApi(): Promise<EnvironmentsApi | undefined> {
+  const found = vscode.extensions.getExtension<EnvironmentsApi>(ENVIRONMENTS);
+  return found && (found.isActive ? found.exports : await found.activate());
+}
+
+function chosen(log: vscode.LogOutputChannel, command: string[], version: number[], origin: string): Interpreter {
+  log.info(`Python ${version.join(".")} from ${origin}: ${command.join(" ")}`);
+  return { command, version: version.join("."), origin };
+}
+
+function recent(version: number[]): boolean {
+  return version[0] > OLDEST[0] || (version[0] === OLDEST[0] && version[1] >= OLDEST[1]);
 }
 
 async function versionOf(command: string[], log: vscode.LogOutputChannel): Promise<number[] | undefined> {
   const [program, ...args] = command;
   try {
-    const code = "import sys; print(*sys.version_info[:2])";
-    const { stdout } = await run(program, [...args, "-I", "-c", code], { timeout: 20_000 });
+    const { stdout } = await run(program, [...args, "-I", "-c", "import sys; print(*sys.version_info[:2])"], { timeout: 20_000 });
     const version = stdout.trim().split(" ").map(Number);
     return version.length === 2 && version.every(Number.isInteger) ? version : undefined;
   } catch (error) {
