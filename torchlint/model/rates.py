@@ -91,7 +91,7 @@ def _option_default(option: Value) -> object:
 
 def schedules_over(optimizer: Value, module: Module) -> list[Value] | None:
     """The schedulers of torch and transformers over an optimizer; `None` if other code may change its rate."""
-    if optimizer.node is None or optimizer.frame is None or _rate_is_written(optimizer.frame.source, module):
+    if optimizer.node is None or optimizer.frame is None or _rate_is_written(optimizer, module):
         return None
     if _leaves_the_file(optimizer, module):
         return None
@@ -124,11 +124,18 @@ def _is_preparer(subject: Value | None, name: str) -> bool:
     return name.lstrip(".") in roles.PREPARES and holder is not None and holder.name in roles.PREPARERS
 
 
-def _rate_is_written(made_in: Source, module: Module) -> bool:
-    """Whether the file, or one that it imports, writes `group["lr"] = ...`."""
-    for source in {id(made_in): made_in, id(module.source): module.source}.values():
-        if re.search(_WRITES_RATE, source.text):
-            return True
+def _rate_is_written(optimizer: Value, module: Module) -> bool:
+    """Whether a file in sight writes `group["lr"] = ...`: one with code on the way, or one that such code calls."""
+    assert optimizer.frame is not None
+    sources = {id(source): source for source in (optimizer.frame.source, module.source)}
+    frames = {event.frame.key: event.frame for trace in module.traces for event in trace.events}
+    for frame in frames.values():
+        for call in frame.function.calls if frame.function is not None else ():
+            callee = frame.value(call.func)
+            if callee.kind in ("function", "class") and callee.target is not None:
+                sources[id(callee.target.source)] = callee.target.source
+    if any(_writes_rate(source) for source in sources.values()):
+        return True
     for path in module.project.mentioning("param_groups"):
         stem = path.rpartition("/")[2].removesuffix(".py")
         if stem in ("__init__", "") or not re.search(rf"\b{re.escape(stem)}\b", module.text):
@@ -137,6 +144,19 @@ def _rate_is_written(made_in: Source, module: Module) -> bool:
         if re.search(_WRITES_RATE, text):
             return True
     return False
+
+
+def _writes_rate(source: Source) -> bool:
+    known = source.models.get(_WRITES_RATE)
+    if known is None:
+        known = source.models[_WRITES_RATE] = any(
+            isinstance(node, ast.Subscript)
+            and isinstance(node.ctx, ast.Store)
+            and isinstance(node.slice, ast.Constant)
+            and node.slice.value == "lr"
+            for node in ast.walk(source.tree)
+        )
+    return bool(known)
 
 
 def _leaves_the_file(optimizer: Value, module: Module) -> bool:

@@ -152,19 +152,22 @@ _TIMM_SCHEDULERS = (
     "CosineLRScheduler MultiStepLRScheduler PlateauLRScheduler PolyLRScheduler StepLRScheduler TanhLRScheduler"
 )
 
+_DEEPSPEED_PLUGINS: tuple[tuple[int | None, str], ...] = ((6, "deepspeed_plugin"), (None, "deepspeed_plugins"))
+
 FRAMEWORKS: tuple[Framework, ...] = (
     Framework(
         "Accelerate",
         "accelerate 1.15.0: accelerator.py, optimizer.py, scheduler.py, data_loader.py, utils/deepspeed.py",
-        # a prepared optimizer steps and clears only where gradients are synchronized, but the loop has to call it
-        objects=dict.fromkeys(ACCELERATORS, frozenset({"backward", "loss-scale", "accumulation"})),
+        # a prepared optimizer steps and clears only where gradients are synchronized, but the loop has to call it, unless
+        # a DeepSpeed engine does all of that in `accelerator.backward`
+        objects=dict.fromkeys(ACCELERATORS, _STEP | {"loss-scale"}),
         only_if={
             "accumulation": (
                 (3, "gradient_accumulation_steps"),
-                (6, "deepspeed_plugin"),
                 (None, "gradient_accumulation_plugin"),
-                (None, "deepspeed_plugins"),
-            )
+                *_DEEPSPEED_PLUGINS,
+            ),
+            **dict.fromkeys(("clipping", "step", "zero-grad", "schedule"), _DEEPSPEED_PLUGINS),
         },
         scales=(2, "mixed_precision", ("fp16",)),
         # a prepared scheduler steps once for each process, and not at all inside an accumulation

@@ -1,0 +1,1 @@
+from .speeds import pace as pace
