@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from torchlint import hygiene, suppress
 from torchlint.findings import Finding, Place, Severity, Span
 from torchlint.selection import Ruleset
-from torchlint.source.broken import parse
+from torchlint.source.broken import parse, unread
 
 if TYPE_CHECKING:
     from torchlint.model import Module, Project
@@ -36,9 +36,9 @@ class Outcome(NamedTuple):
     """What is known of one file after a check.
 
     `suppressed` are findings that a comment took out, with the comment's reason; `crashes` counts rules that failed;
-    `complete` is false if the file does not parse. `used` are the other files that the findings rest on, `sought` the
-    paths whose existence they rest on, `words` those that were looked for in all files of the project. Every finding
-    has its final severity.
+    `complete` is false if the file does not parse; `unread` are then the lines that nothing certain is said about.
+    `used` are the other files that the findings rest on, `sought` the paths whose existence they rest on, `words` those
+    that were looked for in all files of the project. Every finding has its final severity.
     """
 
     findings: tuple[Finding, ...]
@@ -48,6 +48,7 @@ class Outcome(NamedTuple):
     used: frozenset[str] = frozenset()
     sought: frozenset[str] = frozenset()
     words: frozenset[str] = frozenset()
+    unread: tuple[tuple[int, int], ...] = ()
 
 
 class _Evidence(NamedTuple):
@@ -84,6 +85,7 @@ def check(path: str, text: str, project: Project, rules: Ruleset) -> Outcome:
         return NOTHING
     off = rules.off_in(path)
     tree, error = parse(text)
+    gaps = unread(tree) if error is not None else ()
     selected = [rule for rule in rules.selected if rule.code not in off]
     running = [rule for rule in selected if rule.file and _triggered(rule, text)]
     raw: list[Finding] = []
@@ -106,6 +108,7 @@ def check(path: str, text: str, project: Project, rules: Ruleset) -> Outcome:
         frozenset(evidence.used - {path}),
         frozenset(evidence.sought),
         frozenset(evidence.words),
+        gaps,
     )
 
 

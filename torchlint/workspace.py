@@ -60,7 +60,7 @@ class Workspace:
     ) -> None:
         self.overrides = overrides
         self.checked = [os.path.abspath(path) for path in checked]
-        self.unsaved = unsaved or {}
+        self.unsaved = {} if unsaved is None else unsaved
         self.problems: list[str] = []
         self._settings: dict[str, Settings] = {}
         self._changed: dict[tuple[str | None, str], Settings] = {}

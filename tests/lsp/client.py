@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import queue
+import re
 import subprocess
 import sys
 import threading
@@ -15,27 +16,54 @@ from typing import Any
 
 import torchlint
 
-SECONDS = 60.0
+SECONDS = 20.0
+FIXTURES = Path(__file__).parent / "fixtures"
+EDITORS = sorted(path.stem for path in FIXTURES.glob("*.json"))
+
+
+def recorded(editor: str, folder: Path) -> dict[str, Any]:
+    """The parameters of `initialize` as an editor has sent them, for another folder."""
+    text = (FIXTURES / f"{editor}.json").read_text(encoding="utf-8")
+    text = text.replace("file:///workspace", folder.as_uri()).replace('"/workspace', f'"{folder.as_posix()}')
+    found: dict[str, Any] = json.loads(text)
+    return found
+
+
+VSCODE = recorded("vscode-1.139", Path("/workspace"))
 
 
 class Client:
     """Starts `torchlint server` and speaks to it; `diagnostics` holds what was published last for each document."""
 
-    def __init__(self, folder: Path, capabilities: dict[str, Any] | None = None, **initialize: Any) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        capabilities: dict[str, Any] | None = None,
+        environment: dict[str, str] | None = None,
+        settings: Any = None,
+        scopes: dict[str, Any] | None = None,
+        **initialize: Any,
+    ) -> None:
+        """`capabilities` are those of VS Code by default; `initialize` replaces other parameters of the first request."""
         self.process = subprocess.Popen(
             [sys.executable, "-m", "torchlint", "server"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             cwd=folder,
-            env={**os.environ, "PYTHONPATH": str(Path(torchlint.__file__).parents[1])},
+            env={**os.environ, "PYTHONPATH": str(Path(torchlint.__file__).parents[1]), **(environment or {})},
         )
         self.folder = folder
         self.diagnostics: dict[str, list[dict[str, Any]]] = {}
         self.versions: dict[str, Any] = {}
         self.logs: list[str] = []
+        self.shown: list[str] = []
+        self.documents: list[str] = []
+        self.published: list[str] = []
         self.applied: list[dict[str, Any]] = []
-        self.settings: Any = {}
+        self.settings: Any = settings or {}
+        self.scopes: dict[str, Any] = scopes or {}
+        self.ended: list[Any] = []
         self._answers: dict[int, dict[str, Any]] = {}
         self._messages: queue.Queue[dict[str, Any] | None] = queue.Queue()
         self._next = 0
@@ -44,7 +72,7 @@ class Client:
             "processId": None,
             "rootUri": folder.as_uri(),
             "workspaceFolders": [{"uri": folder.as_uri(), "name": folder.name}],
-            "capabilities": capabilities or {},
+            "capabilities": VSCODE["capabilities"] if capabilities is None else capabilities,
             **initialize,
         }
         self.capabilities = self.request("initialize", params)["capabilities"]
@@ -65,6 +93,30 @@ class Client:
         """Replace the whole text of a document."""
         document = {"uri": uri, "version": version}
         self.notify("textDocument/didChange", {"textDocument": document, "contentChanges": [{"text": text}]})
+
+    def insert(self, uri: str, version: int, at: dict[str, int], text: str) -> None:
+        """Put text in at a place of a document."""
+        change = {"range": {"start": at, "end": at}, "text": text}
+        document = {"uri": uri, "version": version}
+        self.notify("textDocument/didChange", {"textDocument": document, "contentChanges": [change]})
+
+    def actions(self, uri: str, *items: dict[str, Any], only: list[str] | None = None) -> list[dict[str, Any]]:
+        """The code actions for some diagnostics, at the place of the first."""
+        start = {"line": 0, "character": 0}
+        where = items[0]["range"] if items else {"start": start, "end": start}
+        context = {"diagnostics": list(items), **({"only": only} if only is not None else {})}
+        params = {"textDocument": {"uri": uri}, "range": where, "context": context}
+        return self.request("textDocument/codeAction", params) or []
+
+    def hover(self, uri: str, line: int, character: int) -> str:
+        """The text of a hover; empty if there is none."""
+        params = {"textDocument": {"uri": uri}, "position": {"line": line, "character": character}}
+        found = self.request("textDocument/hover", params)
+        return str(found["contents"]["value"]) if found else ""
+
+    def command(self, name: str, *arguments: Any) -> Any:
+        """Have the server carry out a command."""
+        return self.request("workspace/executeCommand", {"command": f"torchlint.{name}", "arguments": arguments})
 
     def notify(self, method: str, params: Any) -> None:
         """Send a notification."""
@@ -117,10 +169,21 @@ class Client:
             params = message["params"]
             self.diagnostics[params["uri"]] = params["diagnostics"]
             self.versions[params["uri"]] = params.get("version")
+            self.published.append(params["uri"])
+        elif method == "$/progress":
+            value = message["params"]["value"]
+            if value["kind"] == "end":
+                self.ended.append(value.get("message"))
         elif method == "window/logMessage":
             self.logs.append(message["params"]["message"])
+        elif method == "window/showMessage":
+            self.shown.append(message["params"]["message"])
+        elif method == "window/showDocument":
+            self.documents.append(message["params"]["uri"])
+            self._send({"jsonrpc": "2.0", "id": message["id"], "result": {"success": True}})
         elif method == "workspace/configuration":
-            self._send({"jsonrpc": "2.0", "id": message["id"], "result": [self.settings]})
+            found = [self.scopes.get(item.get("scopeUri"), self.settings) for item in message["params"]["items"]]
+            self._send({"jsonrpc": "2.0", "id": message["id"], "result": found})
         elif method == "workspace/applyEdit":
             self.applied.append(message["params"]["edit"])
             self._send({"jsonrpc": "2.0", "id": message["id"], "result": {"applied": True}})
@@ -148,6 +211,22 @@ class Client:
                 self._messages.put(None)
                 return
             self._messages.put(json.loads(stream.read(length)))
+
+
+def edits_of(edit: dict[str, Any], uri: str) -> list[dict[str, Any]]:
+    """The edits of one document in an edit of the workspace; of a snippet, what is put in."""
+    found = list(edit.get("changes", {}).get(uri, ()))
+    for document in edit.get("documentChanges", ()):
+        if document["textDocument"]["uri"] == uri:
+            found += document["edits"]
+    return [
+        {"range": item["range"], "newText": item["newText"] if "newText" in item else _plain(item["snippet"]["value"])}
+        for item in found
+    ]
+
+
+def _plain(snippet: str) -> str:
+    return re.sub(r"\\([\\$}])", r"\1", re.sub(r"\$\{\d+:((?:[^\\}]|\\.)*)\}", r"\1", snippet))
 
 
 def applied(text: str, edits: list[dict[str, Any]]) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.lsp.client import Client, applied
+from tests.lsp.client import Client, applied, edits_of
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -91,7 +91,7 @@ def test_a_quick_fix_removes_the_finding(client: Client) -> None:
     assert any(title.startswith("Clear the gradients") and title.endswith("(unsafe)") for title in titles)
     assert "Ignore missing-zero-grad on this line" in titles
     assert "Explain missing-zero-grad" in titles
-    fixed = applied(ALIAS, actions[0]["edit"]["changes"][uri])
+    fixed = applied(ALIAS, edits_of(actions[0]["edit"], uri))
     client.change(uri, fixed, 2)
     assert client.codes(uri, 2) == []
 
@@ -105,7 +105,7 @@ def test_ignoring_a_finding_silences_it(client: Client, where: str) -> None:
         "textDocument/codeAction", {"textDocument": {"uri": uri}, "range": item["range"], "context": context}
     )
     (action,) = [a for a in actions if a["title"] == f"Ignore missing-zero-grad {where}"]
-    client.change(uri, applied(ALIAS, action["edit"]["changes"][uri]), 2)
+    client.change(uri, applied(ALIAS, edits_of(action["edit"], uri)), 2)
     assert client.codes(uri, 2) == []
 
 
@@ -122,7 +122,7 @@ def test_no_fix_all_unless_it_is_asked_for(client: Client) -> None:
     assert ask() == []
     (action,) = ask(only=["source.fixAll"])
     assert action["kind"] == "source.fixAll.torchlint"
-    client.change(uri, applied(text, action["edit"]["changes"][uri]), 2)
+    client.change(uri, applied(text, edits_of(action["edit"], uri)), 2)
     assert client.codes(uri, 2) == []
 
 

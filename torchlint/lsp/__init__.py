@@ -1,5 +1,8 @@
 """The language server: the engine's findings as diagnostics, its fixes as code actions, its manuals as hovers.
 
-`session` keeps the state and knows nothing of the protocol's classes; `convert` turns findings into the protocol's
-objects; `server` answers requests. pygls and lsprotocol are imported in this package only.
+`options` reads the client's settings, `session` keeps the state and checks, `keeping` holds findings in code that does
+not parse for the moment; they know nothing of the protocol. `documents` has the open texts, `convert` turns findings
+into the protocol's objects, `core` decides what is checked when, `server` takes messages, `actions`, `hover` and
+`commands` answer requests, and `background` checks a whole workspace. pygls and lsprotocol are imported in this package
+only.
 """

@@ -1,20 +1,19 @@
-"""Findings as objects of the protocol, in the units that the client counts columns in."""
+"""Findings as objects of the protocol: in the units that the client counts columns in, with what it can show."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from lsprotocol import types
-from pygls import uris
 
-from torchlint.findings import Category, Finding, Fix, Place, Safety, Severity, Span
-from torchlint.lsp.session import LineEdit, Result, ignore_edit, ignore_file_edit
+from torchlint.findings import Category, Fix, Place, Safety, Severity, Span
+from torchlint.lsp.documents import supports, uri_of
+from torchlint.lsp.session import LineEdit, Problem, Result
 from torchlint.rule import Rule
 from torchlint.source.text import Lines
 
 SOURCE = "torchlint"
-REASON = "because"
 
 _SEVERITY = {
     Severity.ERROR: types.DiagnosticSeverity.Error,
@@ -23,6 +22,29 @@ _SEVERITY = {
 }
 _DEPRECATED = frozenset({"deprecated-torch-api", "removed-torch-api"})
 _UNNECESSARY = frozenset({"discarded-tensor-result", "unused-ignore"})
+
+Edits = dict[str, list[types.TextEdit]]
+
+
+class Shows:
+    """What a client can show of a diagnostic and take as an edit."""
+
+    def __init__(self, capabilities: types.ClientCapabilities | None = None) -> None:
+        diagnostics = supports(capabilities, "text_document", "publish_diagnostics")
+        self.related = supports(diagnostics, "related_information") is True
+        self.link = supports(diagnostics, "code_description_support") is True
+        self.tags = supports(diagnostics, "tag_support") is not None
+        actions = supports(capabilities, "text_document", "code_action")
+        self.disabled = supports(actions, "disabled_support") is True
+        edits = supports(capabilities, "workspace", "workspace_edit")
+        self.versions = supports(edits, "document_changes") is True
+        self.snippets = self.versions and supports(edits, "snippet_edit_support") is True
+        formats = supports(capabilities, "text_document", "hover", "content_format")
+        self.markdown = formats is None or types.MarkupKind.Markdown in formats
+        self.progress = supports(capabilities, "window", "work_done_progress") is True
+        self.documents = supports(capabilities, "window", "show_document", "support") is True
+        self.configuration = supports(capabilities, "workspace", "configuration") is True
+        self.watching = supports(capabilities, "workspace", "did_change_watched_files", "dynamic_registration") is True
 
 
 class Units:
@@ -57,12 +79,24 @@ class Units:
         return self._uri(cell), types.Position(max(inside - 1, 0), character)
 
     def range(self, span: Span) -> tuple[str, types.Range]:
-        """The document and the range of a span of the checked text."""
+        """The document and the range of a span of the checked text; one over several cells ends with the first."""
         uri, start = self.position(span.line, span.column)
-        _, end = self.position(span.end_line, span.end_column)
+        other, end = self.position(span.end_line, span.end_column)
+        if other != uri and self.result.cells is not None:
+            last = self.result.cells.starts[self.result.cells.cell(span.line)[0] + 1] - 1
+            bare = self.lines.line(last).rstrip("\r\n")
+            _, end = self.position(last, len(bare.encode(errors="replace")))
         if (end.line, end.character) < (start.line, start.character):
             end = start
         return uri, types.Range(start, end)
+
+    def in_one_cell(self, span: Span) -> bool:
+        """Whether a span lies in one cell of a notebook, up to the line end behind it."""
+        cells = self.result.cells
+        if cells is None:
+            return True
+        first, last = cells.cell(span.line)[0], cells.cell(span.end_line)
+        return last[0] == first or (last == (first + 1, 1) and span.end_column == 0)
 
     def elsewhere(self, place: Place, text: Callable[[str], str]) -> types.Location:
         """The location of a place in this or another file."""
@@ -73,13 +107,24 @@ class Units:
         span = place.span
         start = types.Position(max(span.line - 1, 0), self.column(lines, span.line, span.column))
         end = types.Position(max(span.end_line - 1, 0), self.column(lines, span.end_line, span.end_column))
-        return types.Location(uris.from_fs_path(place.path) or place.path, types.Range(start, end))
+        return types.Location(uri_of(place.path), types.Range(start, end))
 
 
 def diagnostic(
-    finding: Finding, units: Units, rule: Rule | None, text: Callable[[str], str], version: int | None
+    number: int,
+    units: Units,
+    rules: Mapping[str, Rule],
+    text: Callable[[str], str],
+    versions: Mapping[str, int | None],
+    shows: Shows,
 ) -> tuple[str, types.Diagnostic]:
-    """The document that a finding belongs to, and its diagnostic; `data` carries all that code actions need."""
+    """The document that a finding of a result belongs to, and its diagnostic.
+
+    `data` names the finding, so that a code action finds it without another check. Its edits are not in it: they cost
+    several times what the check of a file costs, and are made when somebody looks at the finding.
+    """
+    finding = units.result.outcome.findings[number]
+    rule = rules.get(finding.code)
     uri, where = units.range(finding.place.span)
     tags = [types.DiagnosticTag.Deprecated] if finding.name in _DEPRECATED else []
     if finding.name in _UNNECESSARY:
@@ -93,80 +138,112 @@ def diagnostic(
         message=finding.message,
         severity=types.DiagnosticSeverity.Hint if finding in units.result.known else _SEVERITY[severity],
         code=finding.name,
+        code_description=types.CodeDescription(rule.url) if shows.link and rule is not None and rule.url else None,
         source=SOURCE,
-        tags=tags or None,
-        related_information=related or None,
+        tags=tags if tags and shows.tags else None,
+        related_information=related if related and shows.related else None,
         data={
             "code": finding.code,
             "name": finding.name,
-            "version": version,
-            "fixable": any(fix.verbs for fix in finding.fixes),  # also where libcst is missing, which makes the edits
-            "fixes": [f for f in (_fix(fix, units) for fix in finding.fixes) if f is not None],
-            "ignore": _line_edit(ignore_edit(units.lines, finding, REASON), units),
-            "ignoreFile": _line_edit(ignore_file_edit(units.lines, finding, REASON), units),
+            "number": number,
+            "version": versions.get(uri),
+            "fixable": any(fix.verbs for fix in finding.fixes),
+            "fixes": [{"title": title_of(fix), "safety": fix.safety.value} for fix in finding.fixes if fix.verbs],
         },
     )
 
 
-def _fix(fix: Fix, units: Units) -> dict[str, Any] | None:
-    edits = edits_of(fix, units)
-    if edits is None:
-        return None
-    title = fix.title if fix.safety is Safety.SAFE else f"{fix.title} (unsafe)"
-    return {"title": title, "safe": fix.safety is Safety.SAFE, "shown": fix.safety is Safety.SHOWN, "edits": edits}
+def of_problem(problem: Problem) -> types.Diagnostic:
+    """The diagnostic of a mistake in a configuration file, on its whole line."""
+    line = max(problem.line - 1, 0)
+    return types.Diagnostic(
+        range=types.Range(types.Position(line, 0), types.Position(line + 1, 0)),
+        message=problem.message,
+        severity=types.DiagnosticSeverity.Error,
+        code="configuration",
+        source=SOURCE,
+    )
 
 
-def edits_of(fix: Fix, units: Units) -> dict[str, list[dict[str, Any]]] | None:
-    """The edits of a fix by document, as plain JSON; `None` if the fix cannot be made."""
+def title_of(fix: Fix) -> str:
+    """What a fix is called in a menu: one that changes results says so, besides what it changes."""
+    return fix.title + {Safety.SAFE: "", Safety.UNSAFE: " (unsafe)", Safety.SHOWN: " (suggestion)"}[fix.safety]
+
+
+def fix_edits(fix: Fix, units: Units) -> Edits | None:
+    """The edits of a fix by document; `None` if the fix cannot be made."""
     from torchlint import fixes
 
     made = fixes.edits_of(units.lines.text, fix) if fix.verbs else None
-    if not made:
+    if not made or not all(units.in_one_cell(edit.span) for edit in made):
         return None
-    found: dict[str, list[dict[str, Any]]] = {}
-    for edit in made:
+    return located(made, units)
+
+
+def located(edits: Any, units: Units) -> Edits:
+    """Edits of the checked text as edits of the client's documents."""
+    found: Edits = {}
+    for edit in edits:
         uri, where = units.range(edit.span)
-        found.setdefault(uri, []).append({"range": plain(where), "newText": edit.text})
+        found.setdefault(uri, []).append(types.TextEdit(where, edit.text))
     return found
 
 
-def _line_edit(edit: LineEdit, units: Units) -> dict[str, list[dict[str, Any]]]:
-    uri, at = units.position(edit.line, edit.column)
-    return {uri: [{"range": plain(types.Range(at, at)), "newText": edit.text}]}
-
-
-def plain(where: types.Range) -> dict[str, dict[str, int]]:
-    """A range as plain JSON."""
-    return {
-        "start": {"line": where.start.line, "character": where.start.character},
-        "end": {"line": where.end.line, "character": where.end.character},
-    }
-
-
-def workspace_edit(edits: dict[str, Any]) -> types.WorkspaceEdit:
-    """An edit of the protocol from plain JSON."""
-    changes = {
-        uri: [
-            types.TextEdit(
-                types.Range(types.Position(**item["range"]["start"]), types.Position(**item["range"]["end"])),
-                item["newText"],
-            )
-            for item in items
+def workspace_edit(edits: Edits, versions: Mapping[str, int | None], shows: Shows) -> types.WorkspaceEdit:
+    """Edits of several documents, with their versions where the client can check them."""
+    if not shows.versions:
+        return types.WorkspaceEdit(changes=edits)
+    return types.WorkspaceEdit(
+        document_changes=[
+            types.TextDocumentEdit(types.OptionalVersionedTextDocumentIdentifier(uri, versions.get(uri)), items)
+            for uri, items in edits.items()
         ]
-        for uri, items in edits.items()
-    }
-    return types.WorkspaceEdit(changes=changes)
+    )
+
+
+def comment_edit(edit: LineEdit, units: Units, versions: Mapping[str, int | None], shows: Shows) -> types.WorkspaceEdit:
+    """A comment that is put in; where the client can, with the cursor on the reason."""
+    uri, at = units.position(edit.line, edit.column)
+    where = types.Range(at, at)
+    if not (shows.snippets and edit.reason) or units.result.cells is not None:
+        return workspace_edit({uri: [types.TextEdit(where, edit.text)]}, versions, shows)
+    before, _, after = edit.text.rpartition(edit.reason)
+    snippet = types.StringValue(f"{_literal(before)}${{1:{_literal(edit.reason)}}}{_literal(after)}")
+    document = types.OptionalVersionedTextDocumentIdentifier(uri, versions.get(uri))
+    return types.WorkspaceEdit(
+        document_changes=[types.TextDocumentEdit(document, [types.SnippetTextEdit(where, snippet)])]
+    )
+
+
+def _literal(text: str) -> str:
+    return text.replace("\\", "\\\\").replace("$", "\\$").replace("}", "\\}")
+
+
+_PROMISE = {
+    Category.CORRECTNESS: "certain",
+    Category.SUSPICIOUS: "almost surely wrong",
+    Category.PERFORMANCE: "costs time or memory",
+    Category.REPRODUCIBILITY: "runs differ",
+    Category.PEDANTIC: "a choice worth seeing",
+}
 
 
 def page(rule: Rule) -> str:
     """A rule's manual as Markdown."""
     from torchlint import docs
 
-    promise = {
-        Category.CORRECTNESS: "certain",
-        Category.SUSPICIOUS: "almost surely wrong",
-        Category.PERFORMANCE: "costs time or memory",
-        Category.REPRODUCIBILITY: "runs differ",
-        Category.PEDANTIC: "a choice worth seeing",
-    }[rule.category]
-    return f"### {rule.name} ({rule.code})\n\n_{rule.category.value}: {promise}_\n\n{docs.parse(rule.doc).markdown}"
+    return f"{_header(rule)}\n\n{docs.doc_of(rule).markdown}"
+
+
+def card(rule: Rule) -> str:
+    """What a hover says of a rule: the title, why, a bad and the fixed example, and where the rest stands."""
+    from torchlint import docs
+
+    doc = docs.doc_of(rule)
+    short = doc._replace(examples=tuple(e for e in doc.examples if e.word in ("bad", "fixed")), sections={})
+    more = f"\n[The manual of {rule.name}]({rule.url})\n" if rule.url else ""
+    return f"{_header(rule)}\n\n{short.markdown}{more}"
+
+
+def _header(rule: Rule) -> str:
+    return f"### {rule.name} ({rule.code})\n\n_{rule.category.value}: {_PROMISE[rule.category]}_"

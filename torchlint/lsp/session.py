@@ -4,90 +4,32 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 from torchlint.baseline import known_before
-from torchlint.discovery import File, NotText, decode
+from torchlint.discovery import NOTEBOOK, Decoded, File, NotText, decode
 from torchlint.engine import NOTHING, Outcome, mentions_torch
 from torchlint.findings import Finding, Severity
+from torchlint.lsp.keeping import with_kept
+from torchlint.lsp.options import Scoped, within
 from torchlint.rule import Rule
-from torchlint.settings import SettingsError
-from torchlint.source.notebook import Program, program
+from torchlint.settings import Settings, SettingsError, matches
+from torchlint.source.notebook import Notebook, Program, program
 from torchlint.source.text import Lines
 from torchlint.workspace import Overrides, Workspace
 
-_VIRTUAL = f"{os.sep}.virtual_documents{os.sep}"
+_VIRTUAL = "/.virtual_documents/"
+_INSTALLED = ("site-packages", "dist-packages")
 
 
-class Options(NamedTuple):
-    """The client's settings, as far as the server needs them.
+class Problem(NamedTuple):
+    """Something that keeps a check from being made as it was asked for: one line for people, and the place of its
+    cause, a configuration file and a line from 1, where there is one."""
 
-    `diagnostic_mode` is `openFilesOnly` or `workspace`; `show_ignore` and `show_fixes` switch code actions; `isolated`
-    (a workspace that is not trusted) leaves its configuration and its rule packs, which are code, alone.
-    """
-
-    enable: bool = True
-    select: tuple[str, ...] | None = None
-    extend_select: tuple[str, ...] = ()
-    ignore: tuple[str, ...] = ()
-    configuration: str | None = None
-    diagnostic_mode: str = "openFilesOnly"
-    severity: tuple[tuple[str, Severity], ...] = ()
-    show_fixes: bool = True
-    show_ignore: bool = True
-    interpreter: tuple[str, ...] = ()
-    isolated: bool = False
-
-    @property
-    def overrides(self) -> Overrides:
-        """What these settings mean for a check."""
-        return Overrides(
-            isolated=self.isolated,
-            config=self.configuration or None,
-            select=self.select,
-            extend_select=self.extend_select,
-            ignore=self.ignore,
-        )
-
-
-def options_of(settings: Any) -> Options:
-    """The options in a client's settings object; whatever has a wrong type is left at its default."""
-    if not isinstance(settings, dict):
-        return Options()
-
-    def words(key: str) -> tuple[str, ...] | None:
-        value = settings.get(key)
-        return tuple(v for v in value if isinstance(v, str)) if isinstance(value, list) else None
-
-    def flag(key: str, section: str = "") -> bool:
-        holder = settings.get(section) if section else settings
-        value = holder.get(key) if isinstance(holder, dict) else None
-        if isinstance(value, dict):
-            value = value.get("enable")
-        return value if isinstance(value, bool) else True
-
-    configuration = settings.get("configuration")
-    mode = settings.get("diagnosticMode")
-    severities = settings.get("severity")
-    known = {severity.value: severity for severity in Severity}
-    return Options(
-        enable=flag("enable"),
-        select=words("select") or None,
-        extend_select=words("extendSelect") or (),
-        ignore=words("ignore") or (),
-        configuration=os.path.expanduser(configuration) if isinstance(configuration, str) and configuration else None,
-        diagnostic_mode="workspace" if mode == "workspace" else "openFilesOnly",
-        severity=tuple(
-            (name, known[value])
-            for name, value in (severities.items() if isinstance(severities, dict) else ())
-            if value in known
-        ),
-        show_fixes=flag("fixViolation", "codeAction"),
-        show_ignore=flag("disableRuleComment", "codeAction"),
-        interpreter=words("interpreter") or (),
-        isolated=settings.get("isolated") is True,
-    )
+    message: str
+    file: str | None = None
+    line: int = 1
 
 
 class Result(NamedTuple):
@@ -96,151 +38,226 @@ class Result(NamedTuple):
     path: str
     lines: Lines
     outcome: Outcome
-    problem: str = ""
+    problems: tuple[Problem, ...] = ()
     cells: Program | None = None
     known: frozenset[Finding] = frozenset()  # those that the baseline has
 
 
 class Session:
-    """Checks texts and remembers what other files the results rest on. Not safe for several threads at once."""
+    """Checks texts and remembers what other files the results rest on. For one thread at a time.
 
-    def __init__(self, folders: Sequence[str] = (), options: Options = Options()) -> None:  # noqa: B008
+    Args:
+        folders: the folders of the client, as absolute paths with forward slashes.
+        options: the settings of the client.
+    """
+
+    def __init__(self, folders: Sequence[str] = (), options: Scoped = Scoped()) -> None:  # noqa: B008
         self.folders = list(folders)
         self.options = options
         self.unsaved: dict[str, bytes] = {}
         self._used: dict[str, frozenset[str]] = {}
-        self._workspace = self._fresh()
+        self._last: dict[str, Result] = {}
+        self._workspaces: dict[Overrides, Workspace] = {}
 
-    def _fresh(self) -> Workspace:
-        return Workspace(self.options.overrides, self.folders, self.unsaved)
-
-    def reset(self, options: Options | None = None) -> None:
-        """Read configuration and project files anew, with other options if given."""
+    def reset(self, folders: Sequence[str] | None = None, options: Scoped | None = None) -> None:
+        """Read configuration and project files anew, with other folders and options if given."""
+        if folders is not None:
+            self.folders = list(folders)
         if options is not None:
             self.options = options
-        self._workspace.forget("")
-        self._workspace = self._fresh()
+        for workspace in self._workspaces.values():
+            workspace.forget("")
+        self._workspaces.clear()
+        self._last.clear()
 
     def put(self, path: str, text: str) -> None:
         """Let a text stand for a file."""
-        self.unsaved[path] = text.encode(errors="replace")
-        self._workspace.changed(path)
+        data = text.encode(errors="replace")
+        if self.unsaved.get(path) != data:
+            self.unsaved[path] = data
+            self.changed(path)
 
     def drop(self, path: str) -> None:
         """Let the file on disk count again."""
-        self.unsaved.pop(path, None)
-        self._workspace.changed(path)
+        self._last.pop(path, None)
+        if self.unsaved.pop(path, None) is not None:
+            self.changed(path)
 
     def changed(self, path: str) -> None:
         """Take notice of a file that changed on disk."""
-        self._workspace.changed(path)
+        for workspace in self._workspaces.values():
+            workspace.changed(path)
 
-    def dependents(self, path: str, among: Iterable[str]) -> list[str]:
-        """Those of the paths whose last result rests on the file."""
-        return [other for other in among if other != path and path in self._used.get(other, ())]
+    def dependents(self, path: str) -> list[str]:
+        """The checked files whose last result rests on the file."""
+        return [other for other, used in self._used.items() if path in used and other != path]
 
     def check(self, path: str, text: str) -> Result:
         """The findings in a text that stands for the file at `path`."""
-        return self._check(on_disk(path), text, None)
+        self.put(path, text)
+        return self._check(path, text, None)
 
     def check_cells(self, path: str, cells: Sequence[str]) -> Result:
         """The findings in a notebook, as one program."""
         joined = program(cells)
         return self._check(path, joined.text, joined)
 
+    def check_file(self, path: str) -> Result | None:
+        """The findings in a file as it is on disk; `None` if it is gone or is no text."""
+        data = self._workspace(path).content(path)
+        try:
+            decoded = decode(data, path) if data is not None else None
+        except NotText:
+            return None
+        result = self._check(path, decoded.text, None) if decoded is not None else None
+        self._last.pop(path, None)
+        return result
+
     def _check(self, path: str, text: str, cells: Program | None) -> Result:
         lines = Lines(text)
-        if not self.options.enable or not mentions_torch(text.encode(errors="replace")):
-            return Result(path, lines, NOTHING, cells=cells)
-        workspace = self._workspace
+        options = self.options.of(path)
+        if not options.enable or not mentions_torch(text.encode(errors="replace")):
+            return self._result(Result(path, lines, NOTHING, cells=cells))
+        workspace = self._workspace(path)
         workspace.problems.clear()
         try:
-            decoded = decode(text.encode(errors="replace"))
-            outcome = workspace.check_text(path, decoded)
+            if self._excluded(path, workspace.settings(os.path.dirname(path))):
+                return self._result(Result(path, lines, NOTHING, cells=cells))
+            notebook = Notebook("", (), text) if path.endswith(NOTEBOOK) else None
+            outcome = workspace.check_text(path, Decoded(text, "utf-8", b"", notebook))
         except SettingsError as wrong:
-            return Result(path, lines, NOTHING, str(wrong), cells)
-        except NotText as wrong:
-            return Result(path, lines, NOTHING, wrong.message, cells)
-        self._used[path] = outcome.used
-        wanted = dict(self.options.severity)
-        if wanted:
-            findings = tuple(self._with_severity(f, wanted) for f in outcome.findings)
+            return self._result(Result(path, lines, NOTHING, (_problem(wrong),), cells))
+        if options.severity:
+            findings = tuple(_with_severity(finding, dict(options.severity)) for finding in outcome.findings)
             outcome = outcome._replace(findings=findings)
-        problems = list(workspace.problems)
-        known = self._known(path, decoded.text, outcome, problems)
-        return Result(path, Lines(decoded.text), outcome, "; ".join(problems), cells, known)
+        before = self._last.get(path)
+        if before is not None and outcome.unread:
+            outcome = with_kept(outcome, lines, before.outcome, before.lines)
+        problems = [Problem(line) for line in dict.fromkeys(workspace.problems)]
+        known = self._known(path, text, outcome, workspace, problems)
+        return self._result(Result(path, lines, outcome, tuple(problems), cells, known))
 
-    def _known(self, path: str, text: str, outcome: Outcome, problems: list[str]) -> frozenset[Finding]:
+    def _known(
+        self, path: str, text: str, outcome: Outcome, workspace: Workspace, problems: list[Problem]
+    ) -> frozenset[Finding]:
         """The findings that the baseline has; a baseline that cannot be read is one more problem."""
-        if self.options.isolated:
+        if workspace.overrides.isolated:
             return frozenset()
-        settings = self._workspace.settings(os.path.dirname(path))
+
+        def now(path: str) -> str | None:
+            data = workspace.content(path)
+            try:
+                return None if data is None else decode(data, path).text
+            except NotText:
+                return ""
+
         try:
-            return known_before(path, text, outcome.findings, settings, self._now)
+            settings = workspace.settings(os.path.dirname(path))
+            return known_before(path, text, outcome.findings, settings, now)
         except SettingsError as wrong:
-            problems.append(str(wrong))
+            problems.append(_problem(wrong))
             return frozenset()
 
-    def _now(self, path: str) -> str | None:
-        data = self._workspace.content(path)
+    def _result(self, result: Result) -> Result:
+        self._last[result.path] = result
+        self._used[result.path] = result.outcome.used
+        return result
+
+    def _workspace(self, path: str) -> Workspace:
+        overrides = self.options.of(path).overrides
+        workspace = self._workspaces.get(overrides)
+        if workspace is None:
+            workspace = self._workspaces[overrides] = Workspace(overrides, self.folders, self.unsaved)
+        return workspace
+
+    def _excluded(self, path: str, settings: Settings) -> bool:
+        """Whether a search for files would skip the file; what a package manager installed is nobody's to mend."""
+        if any(f"/{name}/" in path for name in _INSTALLED):
+            return not any(name in folder for folder in self.folders for name in _INSTALLED)
+        root = settings.root if settings.file else next((f for f in self.folders if within(path, f)), None)
+        return root is not None and matches(path, root, (*settings.exclude, *settings.extend_exclude))
+
+    def take_over(self, path: str, outcome: Outcome) -> Result | None:
+        """The result for a file on disk whose outcome was worked out elsewhere; `None` if the file is gone."""
+        self._used[path] = outcome.used
+        if not outcome.findings:
+            return Result(path, Lines(""), outcome)
+        workspace = self._workspace(path)
+        data = workspace.content(path)
         try:
-            return None if data is None else decode(data).text
+            text = decode(data, path).text if data is not None else None
         except NotText:
-            return ""
-
-    @staticmethod
-    def _with_severity(finding: Finding, wanted: dict[str, Severity]) -> Finding:
-        severity = wanted.get(finding.name) or wanted.get(finding.code)
-        return finding._replace(severity=severity) if severity is not None else finding
-
-    def check_file(self, file: File) -> Result | None:
-        """The findings in a file on disk; `None` if it has nothing to do with torch or cannot be read."""
-        data = self._workspace.read(file.path)
-        if data is None or not mentions_torch(data):
+            text = None
+        if text is None:
             return None
-        try:
-            return self.check(file.path, decode(data).text)
-        except NotText:
-            return None
+        severity = dict(self.options.of(path).severity)
+        outcome = outcome._replace(findings=tuple(_with_severity(f, severity) for f in outcome.findings))
+        return Result(path, Lines(text), outcome, known=self._known(path, text, outcome, workspace, []))
 
-    def files(self) -> list[File]:
-        """All Python files of the folders."""
-        return list(self._workspace.files()) if self.folders else []
+    def files(self) -> Iterator[tuple[Overrides, list[File]]]:
+        """The Python files of the folders whose settings ask for all of them, by what holds for them."""
+        wanted: dict[Overrides, list[str]] = {}
+        for folder in self.folders:
+            options = self.options.of(folder)
+            if options.enable and options.diagnostic_mode == "workspace":
+                wanted.setdefault(options.overrides, []).append(folder)
+        for overrides, folders in wanted.items():
+            yield overrides, list(Workspace(overrides, folders, self.unsaved).files())
 
-    def rules(self) -> dict[str, Rule]:
-        """All rules by code and by name."""
-        workspace = self._workspace
-        folder = self.folders[0] if self.folders else os.getcwd()
+    def rules(self, path: str | None = None) -> dict[str, Rule]:
+        """All rules by code and by name; those that hold for a file, or for the first folder."""
+        from torchlint import hygiene, packs
+
+        place = path or (self.folders[0] if self.folders else os.getcwd())
+        workspace = self._workspace(place)
         try:
-            rules = workspace.rules(workspace.settings(folder))
+            rules = workspace.rules(workspace.settings(place if os.path.isdir(place) else os.path.dirname(place)))
         except SettingsError:
-            from torchlint import packs
-
             rules = packs.load()
-        from torchlint import hygiene
-
         found = {rule.code: rule for rule in (*rules, *hygiene.RULES)}
-        return {**found, **{rule.name: rule for rule in found.values()}}
+        former = {name: rule for rule in found.values() for name in rule.formerly}
+        return {**former, **found, **{rule.name: rule for rule in found.values()}}
 
     def text(self, path: str) -> str:
         """The text of another file, for the positions of related places."""
-        return self._workspace.text(path)
+        unsaved = self.unsaved.get(path)
+        return unsaved.decode() if unsaved is not None else self._workspace(path).text(path)
+
+
+def _problem(wrong: SettingsError) -> Problem:
+    """What a person is told of a mistake in the configuration."""
+    file, _, line = wrong.where.rpartition(":")
+    if not line.isdigit():
+        file, line = wrong.where, "1"
+    path = os.path.abspath(file) if file else ""
+    if path and os.path.isfile(path):
+        return Problem(f"{wrong}", path.replace(os.sep, "/"), int(line))
+    return Problem(f"settings of the editor: {wrong.message}" if wrong.where.startswith("--") else str(wrong))
+
+
+def _with_severity(finding: Finding, wanted: dict[str, Severity]) -> Finding:
+    severity = wanted.get(finding.name) or wanted.get(finding.code)
+    return finding._replace(severity=severity) if severity is not None else finding
 
 
 def on_disk(path: str) -> str:
     """The path that a document stands for; jupyterlab-lsp puts its joined notebooks into a directory of its own."""
-    return path.replace(_VIRTUAL, os.sep, 1) if _VIRTUAL in path else path
+    if path.endswith(_VIRTUAL.rstrip("/")):
+        return path[: -len(_VIRTUAL) + 1]
+    return path.replace(_VIRTUAL, "/", 1)
 
 
 _IGNORE = re.compile(r"#\s*torchlint:\s*ignore\[([^\]]*)\]")
 
 
 class LineEdit(NamedTuple):
-    """Text to put in at a place: line from 1, column in UTF-8 bytes."""
+    """Text to put in at a place: line from 1, column in UTF-8 bytes. `reason` is the part that a person should write;
+    empty if the comment has its reason already."""
 
     line: int
     column: int
     text: str
+    reason: str = ""
 
 
 def ignore_edit(lines: Lines, finding: Finding, reason: str) -> LineEdit:
@@ -249,18 +266,21 @@ def ignore_edit(lines: Lines, finding: Finding, reason: str) -> LineEdit:
     line = lines.line(number).rstrip("\r\n")
     known = _IGNORE.search(line)
     if known is not None:
-        column = len(line[: known.end(1)].encode())
+        column = len(line[: known.end(1)].encode(errors="replace"))
         return LineEdit(number, column, f", {finding.name}" if known[1].strip() else finding.name)
-    comment = f"# torchlint: ignore[{finding.name}] {reason}".rstrip()
+    comment = f"# torchlint: ignore[{finding.name}] {reason}"
     if line.endswith("\\") or line.count('"""') % 2 or line.count("'''") % 2:
         indent = line[: len(line) - len(line.lstrip())]
-        return LineEdit(number, 0, f"{indent}{comment}\n")
-    return LineEdit(number, len(line.encode()), f"  {comment}")
+        return LineEdit(number, 0, f"{indent}{comment}\n", reason)
+    return LineEdit(number, len(line.encode(errors="replace")), f"  {comment}", reason)
 
 
-def ignore_file_edit(lines: Lines, finding: Finding, reason: str) -> LineEdit:
-    """The edit that suppresses a rule in the whole file: a comment at its start, after a first line for the system."""
+def ignore_file_edit(lines: Lines, finding: Finding, reason: str, cells: Program | None) -> LineEdit:
+    """The edit that suppresses a rule in the whole file: a comment at its start, after a first line for the system; in
+    a notebook, at the start of the finding's cell."""
     number = 1
+    if cells is not None:
+        number = finding.place.span.line - cells.cell(finding.place.span.line)[1] + 1
     while lines.line(number).startswith("#!") or re.match(r"#.*coding[:=]", lines.line(number)):
         number += 1
-    return LineEdit(number, 0, f"# torchlint: file-ignore[{finding.name}] {reason}".rstrip() + "\n")
+    return LineEdit(number, 0, f"# torchlint: file-ignore[{finding.name}] {reason}\n", reason)

@@ -67,6 +67,7 @@ class Project:
         self._places: dict[tuple[str, str], tuple[tuple[str, str] | None, frozenset[str]]] = {}
         self._mentions: dict[str, list[str]] = {}
         self._listed: list[str] | None = None
+        self._outside: set[str] = set()  # changed files that were not in the list that was made after the change
         self._imports: dict[tuple[str, str], Value] = {}
         self._numbers: dict[object, int] = {}
         self._open: list[Frame] = []
@@ -168,17 +169,24 @@ class Project:
 
     def changed(self, path: str) -> None:
         """Forget what was read of a file that has changed, or that has come or gone."""
+        known = self._sources.get(path) is not None
         self._drop(path)
         content = self._read(path)
-        for word, paths in self._mentions.items():
-            mentions = content is not None and word.encode() in content
-            if mentions and path not in paths:
-                paths.append(path)
-            elif not mentions and path in paths:
-                paths.remove(path)
-        if self._listed is not None and (content is None or path not in self._listed):
-            self._listed = None
+        if content is None or not known:
             self._places.clear()
+        if self._listed is None:
+            return
+        if path in self._listed and content is not None:
+            for word, paths in self._mentions.items():
+                mentions = word.encode() in content
+                if mentions and path not in paths:
+                    paths.append(path)
+                elif not mentions and path in paths:
+                    paths.remove(path)
+        elif content is None or path not in self._outside:
+            self._outside = {path} if content is None else {*self._outside, path}
+            self._listed = None
+            self._mentions.clear()
 
     def close(self) -> None:
         """Free everything that is held; the project can still be used and reads its files again."""

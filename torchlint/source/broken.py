@@ -53,6 +53,21 @@ def parse(text: str) -> tuple[ast.Module, SyntaxError | None]:
     return ast.Module(body=_statements(lines, 0, "", 0), type_ignores=[]), error
 
 
+def unread(tree: ast.Module) -> tuple[tuple[int, int], ...]:
+    """First and last lines of what a tree says nothing certain about: statements that could not be read, and the
+    functions around them."""
+    found: set[tuple[int, int]] = set()
+    todo: list[tuple[ast.AST, tuple[int, int] | None]] = [(tree, None)]
+    while todo:
+        node, function = todo.pop()
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == STAND_IN:
+            found.add(function or (node.lineno, node.end_lineno or node.lineno))
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            function = node.lineno, node.end_lineno or node.lineno
+        todo.extend((child, function) for child in ast.iter_child_nodes(node))
+    return tuple(sorted(found))
+
+
 def _attempt(text: str) -> tuple[ast.Module | None, SyntaxError | None]:
     try:
         with warnings.catch_warnings():

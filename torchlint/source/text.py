@@ -26,17 +26,32 @@ class Lines:
         """The column in code points of a column in UTF-8 bytes."""
         if self._ascii:
             return column
-        return len(self.line(number).encode()[:column].decode(errors="ignore"))
+        return len(self._before(number, column))
 
     def utf16(self, number: int, column: int) -> int:
         """The column in UTF-16 units of a column in UTF-8 bytes."""
         if self._ascii:
             return column
-        return len(self.line(number).encode()[:column].decode(errors="ignore").encode("utf-16-le")) // 2
+        return len(self._before(number, column).encode("utf-16-le")) // 2
+
+    def _before(self, number: int, column: int) -> str:
+        """The part of a line before a column; a lone surrogate counts as one byte, as in the engine."""
+        return self.line(number).encode(errors="replace")[:column].decode(errors="ignore")
 
     def offset(self, number: int, column: int) -> int:
         """The index into the text of a line and a column in UTF-8 bytes."""
         return sum(len(line) for line in self.lines[: number - 1]) + self.code_points(number, column)
+
+    def place(self, index: int) -> tuple[int, int]:
+        """The line and the column in UTF-8 bytes of an index into the text."""
+        for number, line in enumerate(self.lines, 1):
+            if index < len(line):
+                return number, len(line[:index].encode(errors="replace"))
+            index -= len(line)
+        last = self.line(len(self.lines))
+        if not last or last.endswith(("\n", "\r")):
+            return len(self.lines) + 1, 0
+        return len(self.lines), len(last.encode(errors="replace"))
 
     def slice(self, span: Span) -> str:
         """The text of a span."""
