@@ -21,6 +21,7 @@ from accelerate import Accelerator
 from fastai.callback.core import Callback as FastaiCallback
 from ignite.engine import create_supervised_evaluator, create_supervised_trainer
 from lightning.fabric import Fabric
+from peft import get_peft_model
 from thirdparty import Base, Helper
 from torch import nn
 from torch.utils.data import DataLoader
@@ -96,6 +97,9 @@ def of_object(body: str, duty: Duty) -> bool | None:
         # one of several
         ("if config:\n    schedule = other\nprobe(schedule)", "schedule-unit", None),
         ("schedule = None if config else schedule\nprobe(schedule)", "schedule-unit", False),
+        ("adapted = get_peft_model(model, config)\nprobe(model)", "freezing", True),
+        ("probe(get_peft_model(model, config))", "freezing", True),
+        ("probe(model)", "freezing", False),
         # labels
         ("probe(AutoModelForCausalLM.from_pretrained('gpt2'))", "label-shift", True),
         ("probe(GPT2LMHeadModel(config))", "label-shift", True),

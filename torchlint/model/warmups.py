@@ -9,6 +9,7 @@ import ast
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
+from torchlint.model.frameworks import takes_over
 from torchlint.model.rates import certain_layers, is_adapter, rate_of
 from torchlint.model.values import NONE, UNKNOWN, Frame, Value
 from torchlint.torch_api import frameworks, roles
@@ -99,7 +100,7 @@ def _reads_warmup(body: ast.AST) -> bool:
 
 def may_be_frozen(model: Value, sources: Iterable[Source]) -> bool:
     """Whether some weights of a model may be kept out of training: adapters, `requires_grad`, a call that freezes."""
-    if is_adapter(model):
+    if is_adapter(model) or takes_over("freezing", model) is True:
         return True
     files = {id(source): source for source in sources}
     for layer in certain_layers(model):

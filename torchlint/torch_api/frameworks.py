@@ -26,6 +26,7 @@ Duty: TypeAlias = Literal[
     "placement",
     "set-epoch",
     "label-shift",
+    "freezing",
 ]
 """What can be taken over.
 
@@ -40,6 +41,7 @@ Duty: TypeAlias = Literal[
 - `placement`: brings model and batches to the device
 - `set-epoch`: tells the distributed sampler the epoch
 - `label-shift`: moves the labels one token on
+- `freezing`: keeps all weights but those of adapters out of training
 """
 
 
@@ -152,6 +154,7 @@ _TIMM_SCHEDULERS = (
     "CosineLRScheduler MultiStepLRScheduler PlateauLRScheduler PolyLRScheduler StepLRScheduler TanhLRScheduler"
 )
 
+_PEFT_MODELS = ("peft.get_peft_model", "peft.mapping.get_peft_model", "peft.inject_adapter_in_model")
 _DEEPSPEED_PLUGINS: tuple[tuple[int | None, str], ...] = ((6, "deepspeed_plugin"), (None, "deepspeed_plugins"))
 
 FRAMEWORKS: tuple[Framework, ...] = (
@@ -257,6 +260,12 @@ FRAMEWORKS: tuple[Framework, ...] = (
             "timm.scheduler.create_scheduler[0]": frozenset({"schedule-unit"}),
             "timm.scheduler.create_scheduler_v2[0]": frozenset({"schedule-unit"}),
         },
+    ),
+    Framework(
+        "PEFT",
+        "peft 0.21.2: mapping_func.py, tuners/tuners_utils.py (_mark_only_adapters_as_trainable)",
+        objects=dict.fromkeys(_PEFT_MODELS, frozenset({"freezing"})),
+        takers=dict.fromkeys(_PEFT_MODELS, frozenset({"freezing"})),
     ),
     Framework(
         "torchtune",
