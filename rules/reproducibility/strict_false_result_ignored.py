@@ -160,7 +160,7 @@ def _is_from_file(call: Call) -> bool:
 def _is_explained(module: Module, call: Call) -> bool:
     """Whether a comment at the call or right above it speaks of strictness: a decision that somebody took."""
     lines = module.text.splitlines()[max(0, call.node.lineno - 4) : call.node.end_lineno]
-    return any("strict" in line.partition("#")[2] for line in lines)
+    return any("strict" in line.partition("#")[2].partition("torchlint:")[0] for line in lines)
 
 
 def _is_ignored(module: Module, call: Call) -> bool:

@@ -62,11 +62,12 @@ class Project(NamedTuple):
     sha256: str
     size: int
     small: bool = False
+    earlier: bool = False  # a release before the pinned one, for `run.py baseline`
 
     @property
     def root(self) -> Path:
         """Where the project is unpacked."""
-        return cache() / self.name
+        return cache() / "earlier" / self.name if self.earlier else cache() / self.name
 
     @property
     def is_there(self) -> bool:
@@ -90,7 +91,10 @@ def pinned(names: Iterable[str] = (), *, small: bool = False, split: Split = MAI
 
 def write_pins(projects: Iterable[Project], split: Split = MAIN) -> None:
     """Write the pins, one project a line."""
-    lines = (json.dumps({k: v for k, v in p._asdict().items() if k != "small" or v}) for p in sorted(projects))
+    lines = (
+        json.dumps({k: v for k, v in p._asdict().items() if k not in ("small", "earlier") or v})
+        for p in sorted(projects)
+    )
     split.pins.write_text("[\n" + ",\n".join(lines) + "\n]\n")
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 sys.path[:0] = [str(Path(__file__).resolve().parents[1]), str(Path(__file__).resolve().parents[2])]
 
-from ecosystem import checking, fixes, oracle, precision, projects, recall, robust, verdicts  # noqa: E402
+from ecosystem import baseline, checking, fixes, oracle, precision, projects, recall, robust, verdicts  # noqa: E402
 from ecosystem.checking import Found, Run  # noqa: E402
 from ecosystem.projects import Split  # noqa: E402
 from torchlint import packs  # noqa: E402
@@ -57,6 +57,7 @@ def main() -> int:
     robust.add_arguments(commands)
     oracle.add_arguments(commands)
     recall.add_arguments(commands)
+    baseline.add_arguments(commands)
 
     arguments = parser.parse_args()
     split = projects.SPLITS[arguments.split]
@@ -81,6 +82,8 @@ def main() -> int:
             return fixes.run(arguments)
         case "robust":
             return robust.main(arguments)
+        case "baseline":
+            return baseline.run(arguments)
         case "recall":
             return recall.run(arguments)
         case _:
