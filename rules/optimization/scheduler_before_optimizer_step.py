@@ -141,6 +141,8 @@ from torchlint.api import (
     Trace,
     common_loop,
     finding,
+    made_in,
+    made_inside,
     may_touch,
     move_after,
     optimizer_of,
@@ -166,14 +168,17 @@ def _later_step(trace: Trace, advance: Event) -> Event | None:
     if schedule is None or schedule.resumed is not False or getattr(advance.node, "args", None) or not trace.complete:
         return None
     steps = [step for step in trace.of("step") if step.key == schedule.optimizer.key and optimizer_of(step) is not None]
-    made = next((event for event in trace.of("scheduler") if event.value.key == schedule.value.key), None)
     loop = common_loop(advance, steps[0]) if steps else None
-    if made is None or loop is None or loop in made.loops or advance.loop is not loop:
+    if loop is None or made_inside(schedule.value, loop) or advance.loop is not loop:
         return None
+    made = next((event for event in trace.of("scheduler") if event.value.key == schedule.value.key), None)
     may_step = [e for e in trace.events if e in steps or may_touch(e, (schedule.optimizer,))]
-    if trace.path(made, lambda e: e in may_step, this(advance)) is not None:
+    if made is not None:  # otherwise in a function that was not followed, somewhere before
+        early = trace.path(made, lambda e: e in may_step, this(advance))
+        return steps[0] if early is None and trace.path(made, lambda e: e in steps) is not None else None
+    if schedule.value.frame is None or not made_in(trace, schedule.value):
         return None
-    return steps[0] if trace.path(made, lambda e: e in steps) is not None else None
+    return steps[0] if trace.from_entry(lambda e: e in may_step, this(advance)) is None else None
 
 
 def _report(module: Module, advance: Event, step: Event, loop: Loop) -> Finding:

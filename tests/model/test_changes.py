@@ -59,10 +59,12 @@ TABLE = [
     ("layers = [nn.Linear(2, 2)]\nlayers[0] = nn.Sigmoid()\n" + ONCE, None),
     ("layers = [nn.Linear(2, 2)]\n" + ONCE + "\nlayers.append(nn.Sigmoid())", "raw"),
     ("self.layers = [nn.Linear(2, 2)]\nself.layers.append(nn.Sigmoid())\nself.net = nn.Sequential(*self.layers)", None),
-    ("self.net = nn.Sequential(nn.Linear(2, 2))\nself.net.append(nn.Sigmoid())", None),
-    ("self.net = nn.Sequential(nn.Linear(2, 2))\nself.net.add_module('a', nn.Sigmoid())", None),
+    ("self.net = nn.Sequential(nn.Linear(2, 2))\nself.net.append(nn.Sigmoid())", "prob01"),
+    ("self.net = nn.Sequential(nn.Linear(2, 2))\nself.net.add_module('a', nn.Sigmoid())", "prob01"),
+    ("self.net = nn.Sequential(nn.Linear(2, 2))\nself.net.insert(0, nn.Sigmoid())", None),
+    ("self.net = nn.Sequential(nn.Linear(2, 2))\nif x:\n    self.net.append(nn.Sigmoid())", None),
     ("self.net = nn.Sequential(nn.Linear(2, 2))\nself.net[0] = nn.Sigmoid()", None),
-    ("net = nn.Sequential(nn.Linear(2, 2))\nnet.add_module('a', nn.Sigmoid())\nself.net = net", None),
+    ("net = nn.Sequential(nn.Linear(2, 2))\nnet.add_module('a', nn.Sigmoid())\nself.net = net", "prob01"),
     ("self.net = nn.Linear(2, 2)", "raw"),
 ]
 

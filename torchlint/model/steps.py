@@ -53,6 +53,7 @@ _MOST_PARTS = 400
 _HARMLESS_OWNERS = (
     "torch.", "numpy.", "math.", "os.", "sys.", "time.", "json.", "random.", "itertools.", "functools.", "collections.",
     "tqdm.", "logging.", "wandb.", "warnings.", "copy.", "pathlib.", "torchvision.transforms.", "matplotlib.",
+    "apex.amp.",
 )  # fmt: skip
 _HARMLESS_METHODS = frozenset(
     {

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from torchlint.model.reductions import reduction_of_call
 from torchlint.model.trace import Event
-from torchlint.model.values import UNKNOWN, Value, argument
+from torchlint.model.values import UNKNOWN, Value, argument, union
 from torchlint.torch_api import roles
 
 _DEEPEST = 40
@@ -145,9 +145,13 @@ def parameters_of(value: Value) -> tuple[Value, ...] | None:
     """The modules whose parameters an expression denotes, `None` if that cannot be told.
 
     Understands `m.parameters()`, `filter(..., m.parameters())`, lists, sums and comprehensions of them, and parameter
-    groups.
+    groups. Where `m` may be several things, it is the same `m` that is several things.
     """
     kind = value.kind
+    if kind == "union":
+        owners = [option.method("parameters", "named_parameters") for option in value.items]
+        known = [owner for owner in owners if owner is not None]
+        return (union(known),) if len(known) == len(owners) else None
     if kind == "call":
         owner = value.method("parameters", "named_parameters", "trainable_parameters")
         if owner is not None:

@@ -873,7 +873,7 @@ class _Builder:
     def call(self, node: ast.Call, frame: Frame) -> None:
         callee = _one_class(_callee(frame.value(node.func)))
         if callee.kind == "function":
-            if self.inline(callee, node, frame):
+            if not _is_plain_step(callee) and self.inline(callee, node, frame):
                 return
         elif callee.kind == "class":
             model = frame.project.class_model(callee.target)
@@ -942,6 +942,14 @@ def _callee(value: Value) -> Value:
         if len(options) == 1:
             return options[0]
     return value
+
+
+def _is_plain_step(callee: Value) -> bool:
+    """Whether a method is the `step` of the project's own optimizer, which does nothing but step."""
+    function: Function = callee.target
+    if function.name != "step" or callee.base is None or callee.base.is_instance(roles.OPTIMIZER) is not True:
+        return False
+    return function.words.isdisjoint(("zero_grad", "zero_", "backward", "step"))
 
 
 def _one_class(value: Value) -> Value:
