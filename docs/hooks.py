@@ -24,6 +24,7 @@ from torchlint.cli import _parser  # noqa: E402
 from torchlint.cli.rules import measured, read_precision  # noqa: E402
 from torchlint.docs import Example, doc_of  # noqa: E402
 from torchlint.rule import Rule  # noqa: E402
+from torchlint.torch_api import frameworks  # noqa: E402
 
 REPOSITORY = "https://github.com/torchlint/torchlint/blob/main"
 
@@ -51,6 +52,7 @@ def on_config(config: MkDocsConfig) -> MkDocsConfig:
         {"Rules": by_subject},
         "configuration.md",
         "cli.md",
+        "frameworks.md",
         *(name for name in _written("") if name not in ("migrate.md", "custom-rules.md")),
         *({"In CI" if name == "ci" else "Editors": pages} for name, pages in folders.items() if pages),
         "custom-rules.md",
@@ -78,6 +80,7 @@ def pages() -> Iterator[tuple[str, str]]:
         yield f"rules/{rule.name}.md", rule_page(rule, measured(rule.code, precision), proofs[rule.code])
     yield "cli.md", command_line()
     yield "configuration.md", configuration()
+    yield "frameworks.md", framework_page()
     yield "api.md", interface()
 
 
@@ -149,6 +152,45 @@ def rule_page(rule: Rule, share: str, proof: Any) -> str:
     source = os.path.relpath(rule.file, ROOT).replace(os.sep, "/")
     out += ["", f"[Source of the rule]({REPOSITORY}/{source})"]
     return "\n".join(out) + "\n"
+
+
+def framework_page() -> str:
+    """What each training framework does by itself, so that no rule speaks of it."""
+    out = ["# Frameworks", "", *_FRAMEWORKS.strip().splitlines()]
+    for framework in frameworks.FRAMEWORKS:
+        out += [
+            "",
+            f"## {framework.name}",
+            "",
+            f"Read in {framework.read}.",
+            "",
+            "| where | done for you |",
+            "|---|---|",
+        ]
+        tables = (("{}", framework.objects), ("what is given to {}", framework.takers), ("around {}", framework.hooks))
+        for words, table in tables:
+            rows: dict[frozenset[frameworks.Duty], set[str]] = {}
+            for name, duties in table.items():
+                rows.setdefault(duties, set()).add(f"`{name.rpartition('.')[2]}`")
+            for duties, names in rows.items():
+                done = ", ".join(_duty(framework, duty) for duty in sorted(duties))
+                out.append(f"| {words.format(', '.join(sorted(names)))} | {done} |")
+        attribute, handed_back = framework.manual
+        if attribute:
+            out += ["", f"With `{attribute} = False`, {', '.join(sorted(handed_back))} are up to you."]
+    return "\n".join(out) + "\n"
+
+
+def _duty(framework: frameworks.Framework, duty: frameworks.Duty) -> str:
+    asked_by = [f"`{keyword}`" for _, keyword in framework.only_if.get(duty, ())]
+    return f"{duty} (if made with {' or '.join(asked_by)})" if asked_by else duty
+
+
+_FRAMEWORKS = """
+A rule about a part of the training is silent where a framework does that part. The object decides, not the import: a
+loader that `accelerator.prepare` was given is told its epochs, another loader in the same script is not. A plain loop
+beside a framework is checked like any other.
+"""
 
 
 def command_line() -> str:

@@ -220,7 +220,7 @@ FRAMEWORKS: tuple[Framework, ...] = (
     ),
     Framework(
         "fastai",
-        "fastai 2.8.12: learner.py, callback/core.py",
+        "fastai 2.8.12: learner.py, callback/core.py, callback/training.py",
         takers=dict.fromkeys(
             (*_names("Learner", *_FASTAI), *_names("vision_learner unet_learner cnn_learner", "fastai.vision.all")),
             _ALL - {"set-epoch"},
