@@ -26,6 +26,7 @@ from torchlint.docs import Example, doc_of  # noqa: E402
 from torchlint.rule import Rule  # noqa: E402
 from torchlint.torch_api import frameworks  # noqa: E402
 
+SCHEMA = "https://raw.githubusercontent.com/torchlint/torchlint/main/torchlint.schema.json"
 REPOSITORY = "https://github.com/torchlint/torchlint/blob/main"
 
 
@@ -228,6 +229,10 @@ def configuration() -> str:
         "",
         "In `[tool.torchlint]` of `pyproject.toml`, or at the top of `torchlint.toml`. The nearest file above a",
         "checked file counts; the command line goes before it. Unknown keys are errors.",
+        "",
+        "`torchlint config --check` looks for mistakes in all configuration files, `torchlint check --show-settings`",
+        "tells what holds in a directory and where each value comes from. Editors that know JSON schemas complete keys",
+        f"and rules in `torchlint.toml` if its first line is `#:schema {SCHEMA}`.",
         "",
     ]
     for key in settings.KEYS:

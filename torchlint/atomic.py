@@ -14,8 +14,7 @@ def write(path: str, data: bytes) -> None:
     """
     target = os.path.realpath(path)
     beside = f"{target}.torchlint-{os.getpid()}"
-    with contextlib.suppress(FileNotFoundError):
-        os.unlink(beside)  # of a killed process that had our number
+    _clear(target)
     try:
         with open(beside, "xb") as file:
             with contextlib.suppress(FileNotFoundError):
@@ -28,3 +27,27 @@ def write(path: str, data: bytes) -> None:
         with contextlib.suppress(OSError):
             os.unlink(beside)
         raise
+
+
+def _clear(target: str) -> None:
+    """Take away what processes that were killed while they wrote this file have left beside it."""
+    directory, name = os.path.split(target)
+    with contextlib.suppress(OSError):
+        for other in os.listdir(directory):
+            number = other.removeprefix(f"{name}.torchlint-")
+            if other != number and number.isdigit() and not _is_alive(int(number)):
+                os.unlink(os.path.join(directory, other))
+
+
+def _is_alive(process: int) -> bool:
+    if process == os.getpid():
+        return False  # a process of the past with our number
+    if os.name != "posix":
+        return True  # there, asking would end it
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except (OSError, OverflowError):
+        return True
+    return True
