@@ -267,7 +267,7 @@ def _rate_is_on(rate: Value | None) -> bool:
         return isinstance(rate.const, int | float) and rate.const > 0
     if rate.kind == "attribute" and rate.name == "p" and rate.base is not None and rate.base.name in _LAYERS:
         return _rate_is_on(rate.base.argument(0, "p"))
-    while rate.kind == "attribute" and rate.base is not None:
+    while rate.kind in ("attribute", "item") and rate.base is not None:
         rate = rate.base
     return rate.kind == "param" and getattr(rate.target, "name", "") == "__init__"
 

@@ -218,7 +218,7 @@ def _is_module(value: Value) -> bool:
     if value.kind == "union":
         return all(_is_module(option) for option in value.items)
     if value.kind == "element" and value.base is not None:
-        owner = value.base.method("children", "modules")
+        owner = _listed(value.base).method("children", "modules")
         return owner is not None and is_module(owner) is not False
     if value.kind == "item" and value.base is not None and value.base.kind == "element":
         pairs = value.base.base
@@ -230,6 +230,17 @@ def _is_module(value: Value) -> bool:
         return True
     model = value_class(value)
     return not model.stores("requires_grad") and model.class_attribute("requires_grad") is None
+
+
+def _listed(value: Value) -> Value:
+    """What is listed: without `list(...)` and a slice of it."""
+    while True:
+        if value.kind == "item" and value.base is not None and value.items[0].kind == "slice":
+            value = value.base
+        elif value.kind == "call" and value.name in ("list", "tuple", "reversed") and len(value.arguments) == 1:
+            value = value.arguments[0]
+        else:
+            return value
 
 
 def _is_near_miss(name: str) -> bool:

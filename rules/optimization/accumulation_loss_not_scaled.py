@@ -203,11 +203,22 @@ def _is_told_here(backward: Event) -> bool:
 
 
 def _is_mean(loss: Value) -> bool:
+    """Whether a loss is a mean, at least with one of the criteria or models that a configuration chooses from."""
+    if loss.kind == "union":
+        means = [option for option in loss.items if _is_mean(option)]
+        return bool(means) and all(option in means or _is_chosen(option) for option in loss.items)
     found = reduced(loss)
     if found is not None:
         return found.kind == "mean"
     made = loss.base.base if loss.kind == "attribute" and loss.name == "loss" and loss.base is not None else None
     return made is not None and made.kind == "call" and made.name.startswith("transformers.")
+
+
+def _is_chosen(loss: Value) -> bool:
+    """Whether a value is nothing, or the output of another criterion or model, with no arithmetic behind it."""
+    if loss.kind == "item" and loss.base is not None:
+        loss = loss.base
+    return loss.kind == "apply" or (loss.kind == "const" and loss.const is None)
 
 
 def _operand(found: Accumulation) -> ast.expr:
@@ -233,7 +244,10 @@ def _rate_depends_on(found: Accumulation) -> bool:
 def _scale_free(trace: Trace, found: Accumulation) -> bool:
     """Whether the optimizer divides the scale of the gradient out again, and nothing clips before."""
     optimizer = optimizer_of(found.step)
-    return optimizer is not None and optimizer.name in roles.ADAM_FAMILY and not trace.inside(found.loop, "clip")
+    loops = [loop for loop in (found.loop, found.step.loop) if loop is not None]
+    if any(trace.inside(loop, "clip") for loop in loops):
+        return False
+    return optimizer is not None and optimizer.name in roles.ADAM_FAMILY
 
 
 def _divide(found: Accumulation, count: str) -> Fix | None:

@@ -306,6 +306,7 @@ from torchlint.api import (
     made_inside,
     managed,
     may_touch,
+    opposed,
     optimizer_of,
     own_words,
     rule,
@@ -323,14 +324,14 @@ def check(module: Module) -> Findings:
             optimizer = optimizer_of(step)
             if optimizer is None or takes_over("zero-grad", step) is not False:
                 continue
-            cleared: dict[int, bool] = {}
+            touched: dict[int, bool] = {}
             for backward in trace.of("backward"):
                 loop = common_loop(step, backward)
-                if loop is None:
+                if loop is None or any(not opposed(clear, step, loop) for clear in _clears(trace, optimizer, loop)):
                     continue
-                if loop.header not in cleared:
-                    cleared[loop.header] = _may_be_cleared(trace, optimizer, loop) or _forgot_to_call(module, loop)
-                if not cleared[loop.header] and _piles_up(trace, step, backward, loop):
+                if loop.header not in touched:
+                    touched[loop.header] = _may_be_touched(trace, optimizer, loop) or _forgot_to_call(module, loop)
+                if not touched[loop.header] and _piles_up(trace, step, backward, loop):
                     yield _report(module, step, backward, loop)
                     break
         if runs_for_each_batch(trace) is True and trace.complete:
@@ -355,10 +356,12 @@ def _from_batch_to_batch(module: Module, trace: Trace) -> Findings:
             return
 
 
-def _may_be_cleared(trace: Trace, optimizer: Value, loop: Loop) -> bool:
+def _clears(trace: Trace, optimizer: Value, loop: Loop) -> list[Event]:
+    return [clear for clear in trace.inside(loop, "zero_grad") if concerns(clear, optimizer) is not False]
+
+
+def _may_be_touched(trace: Trace, optimizer: Value, loop: Loop) -> bool:
     if made_inside(optimizer, loop):
-        return True
-    if any(concerns(clear, optimizer) is not False for clear in trace.inside(loop, "zero_grad")):
         return True
     objects = (optimizer, *(trained_by(optimizer) or ()))
     return any(may_touch(call, objects) for call in trace.inside(loop, "call")) or gradients_by_hand(trace, loop)
@@ -393,6 +396,8 @@ def _report(module: Module, step: Event, backward: Event, loop: Loop | None) -> 
         verb = insert_first(loop.node, code) if loop is not None and direct else insert_after(statement, code)
         fix = Fix.unsafe("Clear the gradients once per step (each step then follows its own gradients)", verb)
     where = "in the loop" if loop is not None else "between the batches"
+    if loop is not None and any(opposed(clear, step, loop) for clear in backward.trace.inside(loop, "zero_grad")):
+        where = "in this branch"
     message = f"`{module.code(step.node)}` follows the sum of all gradients so far: nothing {where} clears them"
     return finding(step, message, see=[(backward, "gradients are added here")], fix=fix)
 

@@ -74,7 +74,10 @@ def _own_period(event: Event, backward: Event) -> Guard | None:
 
 
 def _inner_loop(trace: Trace, backward: Event, loop: Loop) -> Accumulation | None:
-    """`for _ in range(k): x, y = next(batches); ...; loss.backward()`, and a step behind the loop."""
+    """`for _ in range(k): x, y = next(batches); ...; loss.backward()`, and a step behind the loop.
+
+    The batch may also be drawn by random indices, here or in a function that is called here.
+    """
     node = loop.node
     if isinstance(node, ast.While) or trace.inside(loop, "zero_grad"):
         return None
@@ -90,9 +93,26 @@ def _inner_loop(trace: Trace, backward: Event, loop: Loop) -> Accumulation | Non
 
 
 def _is_next(value: Value, loop: Loop) -> bool:
-    """Whether a value is the next batch of an iterator, fetched inside the loop."""
-    node = value.node
-    if value.kind != "call" or value.name != "next" or node is None or value.frame is None:
+    """Whether a value is the next batch of an iterator, or drawn at random, inside the loop or in what it calls."""
+    if value.kind != "call" or value.name not in _FRESH or value.node is None:
         return False
-    inside = loop.node.lineno <= getattr(node, "lineno", 0) <= (loop.node.end_lineno or 0)
-    return inside and value.frame.source is loop.frame.source
+    node: ast.AST | None = value.node
+    frame = value.frame
+    while frame is not None and node is not None:
+        inside = loop.node.lineno <= getattr(node, "lineno", 0) <= (loop.node.end_lineno or 0)
+        if inside and frame.source is loop.frame.source:
+            return True
+        node, frame = frame.call, frame.parent
+    return False
+
+
+_FRESH = frozenset(
+    {
+        "next",
+        "torch.randint",
+        "torch.randperm",
+        "numpy.random.randint",
+        "numpy.random.choice",
+        "numpy.random.permutation",
+    }
+)

@@ -181,15 +181,48 @@ def _in_loop(source: Source, node: ast.AST) -> bool:
 
 def is_changed(value: Value) -> bool:
     """Whether something in the file changes a module in place under the name that it was given when it was made."""
+    source = value.frame.source if value.frame is not None else None
+    return source is not None and any(True for name in _names_of(value) for _ in changes_of(source, name))
+
+
+def added_layers(value: Value) -> tuple[Value, ...] | None:
+    """What `add_module` and `append` put at the end of an `nn.Sequential`, in order; `None` if that is not sure.
+
+    It is sure where all of it happens under the module's own name, in the block in which it is made.
+    """
+    names = _names_of(value)
+    if len(names) != 1 or value.frame is None or value.node is None:
+        return None
+    frame, source = value.frame, value.frame.source
+    made = source.statement(value.node)
+    added: list[tuple[int, ast.expr]] = []
+    for change in changes_of(source, names.pop()):
+        if isinstance(change.owner, ast.Name) and change.function is not frame.function:
+            continue  # another variable
+        call = change.node
+        if not isinstance(call, ast.Call) or not isinstance(call.func, ast.Attribute) or call.keywords:
+            return None
+        statement = source.statement(call)
+        if made is None or statement is None or source.parent(statement) is not source.parent(made):
+            return None
+        if len(call.args) != _ARGUMENTS.get(call.func.attr) or call.lineno <= made.lineno:
+            return None
+        added.append((call.lineno, call.args[-1]))
+    return tuple(frame.value(layer) for _, layer in sorted(added, key=lambda pair: pair[0]))
+
+
+_ARGUMENTS = {"append": 1, "add_module": 2, "register_module": 2}
+
+
+def _names_of(value: Value) -> set[str]:
+    """The names that a value is given by the statement that makes it."""
     if value.node is None or value.frame is None:
-        return False
-    source = value.frame.source
-    statement = source.statement(value.node)
+        return set()
+    statement = value.frame.source.statement(value.node)
     if not isinstance(statement, ast.Assign | ast.AnnAssign) or statement.value is not value.node:
-        return False
+        return set()
     targets = statement.targets if isinstance(statement, ast.Assign) else [statement.target]
-    names = {last_name(target) for target in targets} - {None}
-    return any(True for name in names if name is not None for _ in changes_of(source, name))
+    return {name for target in targets if (name := last_name(target)) is not None}
 
 
 def set_from_outside(source: Source, name: str) -> bool:
@@ -208,6 +241,7 @@ __all__ = [
     "GROWN",
     "UNKNOWN",
     "Change",
+    "added_layers",
     "changes_of",
     "is_changed",
     "last_name",

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from torchlint.model.frameworks import managed
 from torchlint.model.tensors import parameters_of
-from torchlint.model.trace import Event, Loop, Trace, is_optimizer
+from torchlint.model.trace import Event, Guard, Loop, Trace, is_optimizer
 from torchlint.model.values import NONE, Key, Value, is_module, sequential_layers, union, unwrapped, value_class
 from torchlint.torch_api import pure_tensor_methods, roles
 
@@ -42,6 +42,7 @@ __all__ = [
     "mode_layer",
     "name_uses",
     "one_shot",
+    "opposed",
     "optimizer_of",
     "parts",
     "step_in_vain",
@@ -315,6 +316,26 @@ def _covered(target: Value, modules: Iterable[Value]) -> bool | None:
         if inside is None or holds(target, module) is not False:
             answer = None
     return answer
+
+
+def opposed(one: Event, other: Event, loop: Loop) -> bool:
+    """Whether two events stand in opposite branches of a test whose outcome cannot change while the loop runs."""
+    for guard in one.guards:
+        against = next((g for g in other.guards if g.test is guard.test and g.frame is guard.frame), None)
+        if against is not None and against.outcome is not guard.outcome and _is_fixed(guard, loop):
+            return True
+    return False
+
+
+def _is_fixed(guard: Guard, loop: Loop) -> bool:
+    """Whether nothing that a test reads is assigned in a loop of the same function."""
+    if guard.frame is not loop.frame:
+        return False
+    if any(isinstance(node, ast.Call | ast.Subscript | ast.Await | ast.NamedExpr) for node in ast.walk(guard.test)):
+        return False
+    read = {n.id for n in ast.walk(guard.test) if isinstance(n, ast.Name)}
+    read |= {n.attr for n in ast.walk(guard.test) if isinstance(n, ast.Attribute)}
+    return bool(read) and read.isdisjoint(loop.assigned)
 
 
 class InVain(NamedTuple):

@@ -1122,6 +1122,8 @@ def _made(node: ast.Call, frame: Frame, value: Value, callee: Value) -> Event:
         if base.name in roles.CRITERIA:
             return Event("loss", node, frame, base, name=base.name)
         return Event("forward", node, frame, base)
+    if kind == "union" and all(o.kind == "apply" and o.base is not None and is_module(o.base) for o in value.items):
+        return Event("forward", node, frame, frame.value(node.func))
     if name in roles.LOSS_FUNCTIONS:
         return Event("loss", node, frame, None, name=roles.LOSS_NAME[name])
     if name in _CLIPS:

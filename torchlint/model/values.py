@@ -578,6 +578,8 @@ class Frame:
                     if key is not None and key.kind == "const" and key.const == index.const:
                         return value
                 return UNKNOWN
+        elif kind == "dict" and 0 < len(base.items) <= _MOST_CHOICES and all(i.kind in _CALLABLE for i in base.items):
+            return union(list(base.items))  # a table of classes or functions
         return Value("item", base=base, items=(index,), node=node, frame=self)
 
     def _call(self, node: ast.Call) -> Value:
@@ -626,6 +628,8 @@ class Frame:
             attribute_name = self.value(node.args[1])
             if attribute_name.kind == "const" and isinstance(attribute_name.const, str):
                 return self._attribute_of(self.value(node.args[0]), attribute_name.const, node)
+            if self.value(node.args[0]).name == "torch.optim":
+                return Value("ref", name=roles.OPTIMIZER)  # whichever it is, an optimizer
         if name in _TRANSPARENT and node.args:
             return self.value(node.args[0])
         if name == "apex.amp.initialize" and len(node.args) == 2:  # it patches and returns what it is given
@@ -799,6 +803,8 @@ _EXPRESSIONS: dict[type, Any] = {
     ast.JoinedStr: Frame._formatted,
 }
 
+_CALLABLE = ("ref", "class", "function")
+_MOST_CHOICES = 12
 _CHANGEABLE = ("list", "dict", "set", "apply", "union", "binary")
 _BUILTINS = frozenset(dir(builtins))
 _WRAPPINGS = 8  # `self.model = torch.compile(self.model)` wraps itself as far as can be seen
@@ -847,7 +853,12 @@ def _is_module(value: Value, depth: int) -> bool | None:
 
 
 def unwrapped(value: Value) -> Value:
-    """The module inside DDP, FSDP, DataParallel or `torch.compile`; the value itself otherwise."""
+    """The module inside DDP, FSDP, DataParallel or `torch.compile`; the value itself otherwise.
+
+    A module that is wrapped under a condition is the same module either way.
+    """
+    if value.kind == "union":
+        return _same_inside(value) or value
     for _ in range(_WRAPPINGS):
         wrapper = value.kind == "instance" and value.name in roles.WRAPPERS
         if not wrapper and not value.call_of("torch.compile"):
@@ -857,6 +868,25 @@ def unwrapped(value: Value) -> Value:
             return value
         value = inner
     return value
+
+
+def _same_inside(value: Value) -> Value | None:
+    """The one module that all possibilities come to once their wrappers are taken off, `None` if there are several."""
+    stack, seen, found = list(value.items), {id(value)}, list[Value]()
+    while stack:
+        one = stack.pop()
+        if one.kind != "union":
+            one = unwrapped(one)
+        if id(one) in seen:  # a wrapper in a loop may hold itself
+            continue
+        seen.add(id(one))
+        if one.kind == "union":
+            stack.extend(one.items)
+        elif not found:
+            found.append(one)
+        elif one.key != found[0].key:
+            return None
+    return found[0] if found else None
 
 
 def flow_of(source: Source, function: Function | None) -> Flow:
@@ -1043,7 +1073,8 @@ def sequential_layers(value: Value) -> tuple[Value, ...] | None:
     from torchlint.model import changes
 
     construction = _construction(value)
-    if construction is None or changes.is_changed(value):
+    added = changes.added_layers(value) if construction is not None and changes.is_changed(value) else ()
+    if construction is None or added is None:
         return None
     call, frame = construction
     layers: list[Value] = []
@@ -1068,7 +1099,7 @@ def sequential_layers(value: Value) -> tuple[Value, ...] | None:
                     layers.append(pair.items[1])
             else:
                 layers.append(inner)
-    return tuple(layers)
+    return (*layers, *added)
 
 
 def value_class(value: Value) -> ClassModel:

@@ -85,12 +85,3 @@ def matrix_factorisation(loader):
 def unknown(loader, config):
     model = network()
     step_through(model, torch.optim.AdamW(model.parameters(), lr=config.lr), loader)
-
-
-def memory_of_one_step(x: torch.Tensor, y: torch.Tensor) -> int:
-    model = nn.Sequential(nn.Linear(10, 64), nn.ReLU(), nn.Linear(64, 2))
-    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-9)
-    nn.functional.cross_entropy(model(x), y).backward()
-    optimizer.step()
-    optimizer.zero_grad()
-    return torch.cuda.max_memory_allocated()
