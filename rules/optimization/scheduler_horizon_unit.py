@@ -235,6 +235,7 @@ from torchlint.api import (
     handed_to_lightning,
     insert_after,
     insert_last,
+    optimizes_by_hand,
     remove,
     roles,
     rule,
@@ -287,9 +288,8 @@ def _in_lightning(module: Module) -> Findings:
             function is None
             or owner.derives_from(*roles.LIGHTNING_MODULES) is not True
             or owner.method("lr_scheduler_step")
+            or optimizes_by_hand(owner) is not False
         ):
-            continue
-        if owner.stores("automatic_optimization") or owner.class_attribute("automatic_optimization") is not None:
             continue
         for returned in function.returns:
             for scheduler, interval in handed_to_lightning(owner.frame(function, owner.self_value).value(returned)):

@@ -114,6 +114,33 @@ def train(loader):
         scheduler.step()
 ```
 
+Lightning steps the schedulers of `configure_optimizers`, unless it is told to leave the optimization to the user:
+
+```py bad
+import lightning
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+
+class Classifier(lightning.LightningModule):
+    def __init__(self):
+        super().__init__()
+        self.automatic_optimization = False
+        self.net = nn.Linear(20, 5)
+
+    def training_step(self, batch, batch_idx):
+        optimizer = self.optimizers()
+        optimizer.zero_grad()
+        self.manual_backward(F.cross_entropy(self.net(batch[0]), batch[1]))
+        optimizer.step()
+
+    def configure_optimizers(self):
+        optimizer = torch.optim.SGD(self.parameters(), lr=0.1)
+        scheduler = torch.optim.lr_scheduler.StepLR(optimizer, step_size=20)  # TL111
+        return [optimizer], [scheduler]
+```
+
 ## When it is fine
 
 A scheduler that is returned, stored where others can reach it or handed to a framework is somebody else's to step:
@@ -135,14 +162,20 @@ import ast
 from torchlint.api import (
     Call,
     Category,
+    ClassModel,
     Evidence,
     Findings,
+    Function,
     Measured,
     Module,
     Schedule,
     attribute_uses,
     finding,
+    handed_to_lightning,
+    is_optimizer,
     name_uses,
+    optimizes_by_hand,
+    own_words,
     roles,
     rule,
     schedule_made,
@@ -160,6 +193,42 @@ def check(module: Module) -> Findings:
         if schedule is not None and _only_read(module, call) and _trains(module, schedule):
             message = f"`{_target(module, call)}` is never stepped: the learning rate stays where it starts"
             yield finding(call, message)
+    for owner in module.classes:
+        yield from _left_to_the_user(module, owner)
+
+
+def _left_to_the_user(module: Module, owner: ClassModel) -> Findings:
+    """Schedulers that Lightning is given although it was told to leave the optimization, and that nobody steps."""
+    configure = owner.methods.get("configure_optimizers")
+    if configure is None or optimizes_by_hand(owner) is not True:
+        return
+    words = own_words(owner)
+    if words is None or not words.isdisjoint(_TAKEN_UP) or module.project.calls(*_TAKEN_UP):
+        return
+    frame = owner.frame(configure, owner.self_value)
+    if any(is_optimizer(owner.frame(f, owner.self_value).value(r)) is not True for f, r in _stepped(owner)):
+        return
+    for returned in configure.returns:
+        for scheduler, _ in handed_to_lightning(frame.value(returned)):
+            if scheduler.frame is not frame or schedule_made(scheduler) is None or scheduler.node is None:
+                continue
+            message = (
+                f"`{module.code(scheduler.node)}` is never stepped: with `automatic_optimization` off it is up to you"
+            )
+            yield finding(module.place(scheduler.node, frame), message)
+
+
+_TAKEN_UP = frozenset({"lr_schedulers", "lr_scheduler_configs", "lr_scheduler_step"})
+
+
+def _stepped(owner: ClassModel) -> list[tuple[Function, ast.expr]]:
+    """What methods of a class call `step` on."""
+    return [
+        (function, call.func.value)
+        for function in owner.methods.values()
+        for call in function.calls
+        if isinstance(call.func, ast.Attribute) and call.func.attr == "step"
+    ]
 
 
 def _only_read(module: Module, call: Call) -> bool:

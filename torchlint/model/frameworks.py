@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from torchlint.model.classes import ClassModel
     from torchlint.model.project import Project
 
-__all__ = ["managed", "own_words", "runs_for_each_batch", "scale_of", "takes_over"]
+__all__ = ["managed", "optimizes_by_hand", "own_words", "runs_for_each_batch", "scale_of", "takes_over"]
 
 _OF_THE_CODE = frozenset({"modes", "no-grad"})  # settled by where code stands, not by the objects in it
 _OPEN = ("unknown", "param", "attribute", "item", "element", "call", "apply")
@@ -59,10 +59,15 @@ def runs_for_each_batch(trace: Trace) -> bool | None:
     function = trace.function
     if function is None or function.cls is None or function.name != "training_step":
         return False
-    model = trace.frame.project.class_model(function.cls)
-    if model.derives_from(*frameworks.LIGHTNING_MODULES) is not True:
+    return optimizes_by_hand(trace.frame.project.class_model(function.cls))
+
+
+def optimizes_by_hand(owner: ClassModel) -> bool | None:
+    """Whether a class is a `LightningModule` that is told to leave the optimization to the user."""
+    if owner.derives_from(*frameworks.LIGHTNING_MODULES) is not True:
         return False
-    return {True: False, False: True, None: None}[_hooked("zero-grad", function, trace.frame)]
+    automatic = _is_on(owner.self_value, "automatic_optimization")
+    return None if automatic is None else not automatic
 
 
 def scale_of(backward: Event) -> Value | None:
