@@ -203,3 +203,19 @@ def test_mistakes_in_the_configuration(pre_commit: PreCommit, hooks: Path) -> No
     path.write_text('select = ["TL1"]\n')
     git(pre_commit.directory, "add", "-A")
     assert pre_commit.run("run", "--all-files").code == 0
+
+
+def test_an_old_code_base_is_adopted(pre_commit: PreCommit, hooks: Path) -> None:
+    """Baseline, hook, commit; from then on the hook says what is new."""
+    pre_commit.configure(hooks, "torchlint", "torchlint-config")
+    assert program("baseline", cwd=pre_commit.directory).code == 0
+    git(pre_commit.directory, "add", "-A")
+    ran = pre_commit.run("run", "--all-files")
+    assert (ran.code, found(ran.out)) == (0, set()), ran.out
+    git(pre_commit.directory, "commit", "-q", "-m", "torchlint")
+    old = pre_commit.directory / "examples" / "train.py"
+    old.write_text("# moved down\n" + old.read_text())
+    (pre_commit.directory / "again.py").write_text(MODEL + TRAIN.replace("from model import Classifier\n", ""))
+    git(pre_commit.directory, "add", "-A")
+    ran = pre_commit.run("run")
+    assert (ran.code, found(ran.out)) == (1, {"again.py:23:16"}), ran.out
