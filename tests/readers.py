@@ -16,7 +16,10 @@ from xml.etree import ElementTree
 
 
 class Read(NamedTuple):
-    """A finding as a consumer sees it; `column` is `None` where the format or the place gives none."""
+    """A finding as a consumer sees it; `column` is `None` where the format or the place gives none.
+
+    In a notebook `path` may end in `:cell 3`, with the line in that cell; else the line is that of the file.
+    """
 
     path: str
     line: int
@@ -61,15 +64,19 @@ def _grouped(text: str) -> Iterable[Read]:
         if line and not line.startswith(" "):
             path = line
         elif line:
-            place, code, _, message = line.split(maxsplit=3)
-            row, column = place.split(":")
-            yield Read(path, int(row), int(column), code, message.removeprefix("[*] "))
+            found = re.fullmatch(r"  (cell \d+:)?(\d+):(\d+) +(\S+) \S+ +(.*)", line)
+            assert found, line
+            where = f"{path}:{found[1][:-1]}" if found[1] else path
+            yield Read(where, int(found[2]), int(found[3]), found[4], found[5].removeprefix("[*] "))
 
 
 def _objects(found: Iterable[dict[str, Any]]) -> Iterable[Read]:
     for each in found:
         at = each["location"]
-        yield Read(each["filename"].removeprefix("/project/"), at["row"], at["column"], each["code"], each["message"])
+        cell = f":cell {each['cell']}" if each["cell"] else ""
+        yield Read(
+            each["filename"].removeprefix("/project/") + cell, at["row"], at["column"], each["code"], each["message"]
+        )
 
 
 def _sarif(text: str) -> Iterable[Read]:
@@ -81,7 +88,7 @@ def _sarif(text: str) -> Iterable[Read]:
         assert where["artifactLocation"]["uriBaseId"] in run["originalUriBaseIds"]
         assert rules[result["ruleIndex"]]["id"] == result["ruleId"]
         region, path = where["region"], unquote(where["artifactLocation"]["uri"])
-        yield Read(path, region["startLine"], region["startColumn"], result["ruleId"], result["message"]["text"])
+        yield Read(path, region["startLine"], region.get("startColumn"), result["ruleId"], result["message"]["text"])
 
 
 _COMMAND = re.compile(r"::(?P<command>[a-z-]+)(?: (?P<properties>[^:]*))?::(?P<data>.*)")
@@ -107,7 +114,8 @@ def _github(text: str) -> Iterable[Read]:
     for command, properties, message in workflow_commands(text):
         assert command in ("error", "warning", "notice")
         assert set(properties) <= {"title", "file", "line", "endLine", "col", "endColumn"}
-        assert ("col" in properties) == (properties["line"] == properties["endLine"])
+        if not properties["file"].endswith(".ipynb"):
+            assert ("col" in properties) == (properties["line"] == properties["endLine"])
         column = int(properties["col"]) if "col" in properties else None
         _, code, _ = properties["title"].split(" ")
         said = message.split(f" {code} ", 1)[1].split(" ", 1)[1]
@@ -117,7 +125,7 @@ def _github(text: str) -> Iterable[Read]:
 def _gitlab(text: str) -> Iterable[Read]:
     for issue in json.loads(text):
         begin = issue["location"]["positions"]["begin"]
-        code, message = issue["description"].split(" ", 1)
+        code, message = re.sub(r"^cell \d+:\d+:\d+: ", "", issue["description"]).split(" ", 1)
         assert code == issue["check_name"].split(" ")[0]
         yield Read(issue["location"]["path"], begin["line"], begin["column"], code, message.split(": ", 1)[1])
 
@@ -128,8 +136,8 @@ def _junit(text: str) -> Iterable[Read]:
     assert int(root.attrib["tests"]) == len(root.findall("testsuite/testcase"))
     for case in root.findall("testsuite/testcase"):
         for failure in case.findall("failure"):
-            code, _, place = case.attrib["name"].split(" ")
-            line, column = place.strip("()").split(":")
+            code, _, place = case.attrib["name"].split(" ", 2)
+            line, column = case.attrib["line"], place.strip("()").split(":")[-1]
             yield Read(case.attrib["file"], int(line), int(column), code, failure.attrib["message"])
 
 
@@ -142,7 +150,7 @@ def _rdjson(text: str) -> Iterable[Read]:
         assert each["severity"] in ("ERROR", "WARNING", "INFO")
         start = each["location"]["range"]["start"]
         code = each["code"]["value"].split(" ")[0]
-        yield Read(each["location"]["path"], start["line"], start["column"], code, each["message"].split("\n")[0])
+        yield Read(each["location"]["path"], start["line"], start.get("column"), code, each["message"].split("\n")[0])
 
 
 def _only(value: dict[str, Any], *fields: str) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import ast
 import functools
 import io
 import json
 import re
 from collections.abc import Callable
 from importlib import resources
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import pytest
@@ -30,6 +32,7 @@ from torchlint.findings import Finding, Severity
 from torchlint.fixes import apply, edits_of
 from torchlint.laws import ROOT, Files, files_of, tabs, windows
 from torchlint.report import FORMATS, Results, Style, Suppressed, renderer
+from torchlint.source import notebook
 from torchlint.source.text import Lines
 
 KNOWN = {rule.code: rule for rule in (*hygiene.RULES, *RULES)}
@@ -136,6 +139,63 @@ def test_the_diff_of_agents_is_the_fix() -> None:
     assert applied > 50
 
 
+# Notebooks.
+
+
+def notebook_of(text: str) -> bytes:
+    """A text as a notebook, a cell for each statement, with something to read above."""
+    body = ast.parse(text).body
+    lines = text.splitlines(keepends=True)
+    starts = [min([node.lineno, *(d.lineno for d in getattr(node, "decorator_list", ()))]) - 1 for node in body]
+    sources = [lines[start:end] for start, end in pairwise([0, *starts[1:], len(lines)])]
+    cells: list[dict[str, Any]] = [{"cell_type": "markdown", "metadata": {}, "source": ["# Title\n", "words"]}]
+    cells += [
+        {"cell_type": "code", "execution_count": None, "metadata": {}, "outputs": [], "source": source}
+        for source in sources
+    ]
+    notebook = {"cells": cells, "metadata": {}, "nbformat": 4, "nbformat_minor": 5}
+    return json.dumps(notebook, indent=1, ensure_ascii=False).encode()
+
+
+@functools.cache
+def notebooks() -> list[tuple[bytes, Sample]]:
+    found = []
+    for rule in RULES:
+        for number, example in enumerate(doc(rule.name).of("bad")):
+            if len(example.files) == 1:
+                data = notebook_of(files_of(example)[0][1])
+                files = (("nb.ipynb", notebook.read(data).text),)
+                findings = [f._replace(severity=f.severity or KNOWN[f.code].severity) for f in check(files, EVERY)]
+                found.append((data, Sample(f"{rule.code}[{number}]", files, findings)))
+    return found
+
+
+IN_FILE = ("sarif", "github", "gitlab", "junit", "rdjson")
+"""Formats whose readers look at the file: lines are those of the JSON."""
+
+
+@pytest.mark.parametrize("format", FORMATS)
+def test_every_example_as_a_notebook_in_every_format(format: str) -> None:
+    count = 0
+    for data, sample in notebooks():
+        file = data.decode().splitlines()
+        cells = ["".join(cell["source"]).splitlines() for cell in json.loads(data)["cells"]]
+        text = rendered(format, sample)
+        found = list(READERS[format](text))
+        assert len(found) == len(sample.findings)
+        for read, finding in zip(found, sample.findings, strict=True):
+            line = sample.files[0][1].splitlines()[finding.place.span.line - 1]
+            path, _, cell = read.path.partition(":cell ")
+            assert (path, read.code) == ("nb.ipynb", finding.code)
+            assert read.message.endswith(finding.message)
+            if format in IN_FILE:
+                assert json.loads(file[read.line - 1].strip().rstrip(",")).rstrip("\n") == line, sample.name
+            else:
+                assert cells[int(cell) - 1][read.line - 1] == line, sample.name
+            count += 1
+    assert count > 80
+
+
 # What consumers of a format say about it.
 
 
@@ -153,7 +213,7 @@ def test_sarif_is_valid() -> None:
     validator = jsonschema.validators.validator_for(schema)(schema)
     first = samples()[0]
     taken = [Suppressed(first.findings[0], "comment", "on purpose"), Suppressed(first.findings[0], "baseline", "")]
-    logs = [rendered("sarif", sample) for sample in samples()]
+    logs = [rendered("sarif", sample) for sample in (*samples(), *(sample for _, sample in notebooks()))]
     logs.append(rendered("sarif", first, selected=RULES, problems=["a.py: cannot be read"]))
     logs += [rendered("sarif", first, suppressed=[entry], with_suppressed=True) for entry in taken]
     for log in map(json.loads, logs):
