@@ -24,7 +24,7 @@ MODEL = {"model", "torch_api"} | SOURCE
 PACK = {"packs", "docs", "hygiene", "rule", "findings"}
 CONFIG = {"settings", "selection", "hygiene", "discovery", "torch_version"} | RECORDS
 ENGINE = {"engine", "suppress", "fingerprint", "packs", "workspace", "baseline", "cache"} | CONFIG | MODEL
-SURFACE = ENGINE | PACK | {"atomic", "report", "fixes", "docs", "laws", "witness", "cli", "lsp", "__init__"}
+SURFACE = ENGINE | PACK | {"atomic", "comments", "report", "fixes", "docs", "laws", "witness", "cli", "lsp", "__init__"}
 
 ALLOWED: dict[str, set[str]] = {
     "__init__": set(),
@@ -47,6 +47,7 @@ ALLOWED: dict[str, set[str]] = {
     "suppress": {"suppress", "hygiene", "settings", "fixes", "source"} | RECORDS,
     "fingerprint": {"findings", "source"},
     "atomic": set(),
+    "comments": {"comments", "findings", "source", "suppress"},
     "baseline": {"baseline", "fingerprint", "hygiene", "settings"} | RECORDS,
     "engine": ENGINE,
     "workspace": ENGINE,

@@ -47,6 +47,7 @@ IGNORE = "# torchlint: ignore[print-call] old"
             "for i in print(1):\n    pass",
             "for i in print(1):  # torchlint: ignore[counted-loop, print-call] old\n    pass",
         ),
+        ("print('# torchlint: ignore[x] old')", f"print('# torchlint: ignore[x] old')  {IGNORE}"),
         ("print('ä', \"#\")", f"print('ä', \"#\")  {IGNORE}"),
         ("def f():\n\tprint(1)\n\x0cprint(2)", f"def f():\n\tprint(1)  {IGNORE}\n\x0cprint(2)  {IGNORE}"),
     ],
@@ -144,6 +145,29 @@ def test_a_killed_run_leaves_whole_files(cli: Cli) -> None:
         texts = [cli.read(name) for name in os.listdir(cli.directory) if name.endswith(".py")]
         assert len(texts) == 30 and set(texts) <= allowed
     assert subprocess.run([*command, "done"], cwd=cli.directory, env=environment, capture_output=True).returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "after"),
+    [
+        ("f(1)\n", 1, "f(1)  # torchlint: ignore[a] why\n"),
+        ("f(1)  # b\r\n", 1, "f(1)  # b  # torchlint: ignore[a] why\r\n"),
+        ("f(1)  # torchlint: ignore[b] known\n", 1, "f(1)  # torchlint: ignore[b, a] known\n"),
+        ("f('# torchlint: ignore[b] known')\n", 1, "f('# torchlint: ignore[b] known')  # torchlint: ignore[a] why\n"),
+        ("x = 'ä' + \\\n    f(1)\n", 1, "x = 'ä' + \\\n    f(1)  # torchlint: ignore[a] why\n"),
+        ('x = """\n""".format(f(1))\n', 2, 'x = """\n""".format(f(1))  # torchlint: ignore[a] why\n'),
+        ('x = f("""\n""")\n', 1, 'x = f("""\n""")  # torchlint: ignore[a] why\n'),
+        ("f(1)\ndef g(:\n", 1, "f(1)  # torchlint: ignore[a] why\ndef g(:\n"),
+    ],
+)
+def test_the_comment_that_an_editor_offers(text: str, line: int, after: str) -> None:
+    from torchlint.findings import Finding, Place, Span
+    from torchlint.lsp.session import ignore_edit
+    from torchlint.source.text import Lines
+
+    edit = ignore_edit(Lines(text), Finding("TL1", "a", Place("a.py", Span(line, 0, line, 1)), "said"), "why")
+    at = Lines(text).offset(edit.line, edit.column)
+    assert text[:at] + edit.text + text[at:] == after
 
 
 NOQA = "noqa = true\n"

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from torchlint.baseline import known_before
+from torchlint.comments import Room
 from torchlint.discovery import NOTEBOOK, Decoded, File, NotText, decode
 from torchlint.engine import NOTHING, Outcome, mentions_torch
 from torchlint.findings import Finding, Severity
@@ -261,18 +262,16 @@ class LineEdit(NamedTuple):
 
 
 def ignore_edit(lines: Lines, finding: Finding, reason: str) -> LineEdit:
-    """The edit that suppresses a finding on its line, or above it where the line cannot take a comment."""
-    number = finding.place.span.line
+    """The edit that suppresses a finding, at the end of its line or of the next one of its statement that has room."""
+    room = Room(lines.text)
+    number = room.place(finding.place.span.line) or finding.place.span.line
     line = lines.line(number).rstrip("\r\n")
-    known = _IGNORE.search(line)
+    known = _IGNORE.search(line, room.comment(number))
     if known is not None:
         column = len(line[: known.end(1)].encode(errors="replace"))
         return LineEdit(number, column, f", {finding.name}" if known[1].strip() else finding.name)
-    comment = f"# torchlint: ignore[{finding.name}] {reason}"
-    if line.endswith("\\") or line.count('"""') % 2 or line.count("'''") % 2:
-        indent = line[: len(line) - len(line.lstrip())]
-        return LineEdit(number, 0, f"{indent}{comment}\n", reason)
-    return LineEdit(number, len(line.encode(errors="replace")), f"  {comment}", reason)
+    comment = f"  # torchlint: ignore[{finding.name}] {reason}"
+    return LineEdit(number, len(line.encode(errors="replace")), comment, reason)
 
 
 def ignore_file_edit(lines: Lines, finding: Finding, reason: str, cells: Program | None) -> LineEdit:
