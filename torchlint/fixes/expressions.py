@@ -205,8 +205,8 @@ def _around(start: int, old: str, new: str) -> list[Change]:
 
 def _is_meant(parsed: Parsed, node: ast.expr, new: str, expected: ast.expr) -> bool:
     """Whether the statement with the new text reads as the old one with `expected` in the place of `node`."""
-    statement = parsed.statement_of(node)
-    if statement is None:
+    statement, holder = parsed.statement_of(node), parsed.holder(node)
+    if statement is None or holder is None:
         return False
     start, end, prefix, path = _context(parsed, statement)
     text = prefix + parsed.text[start : parsed.start(node)] + new + parsed.text[parsed.end(node) : end]
@@ -214,7 +214,7 @@ def _is_meant(parsed: Parsed, node: ast.expr, new: str, expected: ast.expr) -> b
     found = _at(tree, path) if tree is not None else None
     if found is None or tree is None or (prefix and len(tree.body) != 1):
         return False
-    parent, field, index = parsed.parents[node]
+    parent, field, index = holder
     _put(parent, field, index, _in_context(expected, node))
     try:
         wanted = ast.dump(statement)
@@ -233,8 +233,8 @@ def _context(parsed: Parsed, statement: ast.stmt) -> tuple[int, int, str, list[t
             return layout.line_start, layout.line_end, "", [("body", 0)]
     path: list[tuple[str, int]] = []
     current: ast.AST = statement
-    while current in parsed.parents:
-        current, field, index = parsed.parents[current]
+    while (holder := parsed.holder(current)) is not None:
+        current, field, index = holder
         path.insert(0, (field, -1 if index is None else index))
     return 0, len(parsed.text), "", path
 

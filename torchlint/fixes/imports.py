@@ -133,7 +133,7 @@ def _rebound(parsed: Parsed, name: str) -> bool:
         if isinstance(node, ast.arg) and node.arg == name:
             return True
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) and node.name == name:
-            return not isinstance(parsed.parents[node][0], ast.ClassDef)
+            return not isinstance(parsed.parent(node), ast.ClassDef)
         if isinstance(node, ast.ExceptHandler) and node.name == name:
             return True
     return False

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import ast
-import tokenize
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -27,9 +26,12 @@ class Parsed:
         for line in self.lines.lines:
             self.starts.append(self.starts[-1] + len(line))
         self.newline = _newline_of(self.lines.lines[0]) if self.lines.lines else "\n"
-        self.parents: dict[ast.AST, tuple[ast.AST, str, int | None]] = {}
+        self._holders: dict[ast.AST, tuple[ast.AST, str, int | None]] = {}
         self._nodes: dict[Span, list[ast.AST]] = {}
-        self._index(tree)
+        self._waiting: list[ast.stmt] = []
+        for index, statement in enumerate(tree.body):
+            self._enter(statement, tree, "body", index)
+            self._waiting.append(statement)
 
     def offset(self, line: int, column: int) -> int:
         """The offset of a line and a column in UTF-8 bytes."""
@@ -54,12 +56,12 @@ class Parsed:
 
     def statement(self, span: Span | None) -> ast.stmt | None:
         """The statement with this span."""
-        found = [node for node in self._nodes.get(span, ()) if isinstance(node, ast.stmt)] if span else []
+        found = [node for node in self._at(span) if isinstance(node, ast.stmt)]
         return found[0] if len(found) == 1 else None
 
     def expression(self, span: Span | None, kind: str = "") -> ast.expr | None:
         """The expression with this span, of the named class if one is given."""
-        found = [node for node in self._nodes.get(span, ()) if isinstance(node, ast.expr)] if span else []
+        found = [node for node in self._at(span) if isinstance(node, ast.expr)]
         found = [node for node in found if not kind or type(node).__name__ == kind]
         return found[0] if len(found) == 1 else None
 
@@ -67,12 +69,25 @@ class Parsed:
         """The innermost statement that holds a node."""
         current: ast.AST | None = node
         while current is not None and not isinstance(current, ast.stmt):
-            current = self.parents[current][0] if current in self.parents else None
+            current = self.parent(current)
         return current
+
+    def holder(self, node: ast.AST) -> tuple[ast.AST, str, int | None] | None:
+        """The node that holds another, the field and the index in the field; `None` for the module."""
+        if node not in self._holders and hasattr(node, "lineno"):
+            self._read(node.lineno)
+        return self._holders.get(node)
+
+    def parent(self, node: ast.AST) -> ast.AST | None:
+        """The node that holds another; `None` for the module."""
+        holder = self.holder(node)
+        return None if holder is None else holder[0]
 
     def siblings(self, statement: ast.stmt) -> tuple[list[ast.stmt], int]:
         """The block that holds a statement, and the statement's place in it."""
-        parent, field, index = self.parents[statement]
+        holder = self.holder(statement)
+        assert holder is not None
+        parent, field, index = holder
         assert index is not None
         return getattr(parent, field), index
 
@@ -96,25 +111,37 @@ class Parsed:
         line = self.position(offset)[0]
         return self.starts[line] if line < len(self.starts) else len(self.text)
 
-    def _index(self, tree: ast.AST) -> None:
-        stack: list[ast.AST] = [tree]
-        while stack:
-            node = stack.pop()
-            for field, value in ast.iter_fields(node):
-                children = value if isinstance(value, list) else [value]
-                for index, child in enumerate(children):
-                    if not isinstance(child, ast.AST) or isinstance(child, ast.expr_context):
-                        continue
-                    self.parents[child] = (node, field, index if isinstance(value, list) else None)
-                    if hasattr(child, "lineno") and _has_own_span(node, field):
-                        self._nodes.setdefault(Span.of(child), []).append(child)
-                    stack.append(child)
+    def _at(self, span: Span | None) -> Sequence[ast.AST]:
+        """The nodes with a span."""
+        if span is None:
+            return ()
+        self._read(span.line)
+        return self._nodes.get(span, ())
+
+    def _read(self, line: int) -> None:
+        """Enter the nodes of the outermost statement around a line, which is read only if a repair asks for it."""
+        for statement in [one for one in self._waiting if _first_line(one) <= line <= (one.end_lineno or line)]:
+            self._waiting.remove(statement)
+            stack: list[ast.AST] = [statement]
+            while stack:
+                node = stack.pop()
+                for field, value in ast.iter_fields(node):
+                    children = value if isinstance(value, list) else [value]
+                    for index, child in enumerate(children):
+                        if isinstance(child, ast.AST) and not isinstance(child, ast.expr_context):
+                            self._enter(child, node, field, index if isinstance(value, list) else None)
+                            stack.append(child)
+
+    def _enter(self, child: ast.AST, node: ast.AST, field: str, index: int | None) -> None:
+        self._holders[child] = (node, field, index)
+        if hasattr(child, "lineno") and _has_own_span(node, field):
+            self._nodes.setdefault(Span.of(child), []).append(child)
 
     def _blocks_around(self, statement: ast.stmt | None) -> Iterator[ast.AST]:
         current: ast.AST | None = statement
         while current is not None:
             yield current
-            current = self.parents[current][0] if current in self.parents else None
+            current = self.parent(current)
 
     def _step_into(self, node: ast.AST) -> str:
         body = getattr(node, "body", None)
@@ -167,6 +194,8 @@ def comments(fragment: str) -> Counter[str] | None:
     """The comments of complete lines or of a bracketed expression, or `None` where they cannot be told."""
     if "#" not in fragment:
         return Counter()
+    import tokenize
+
     lines = iter(fragment.splitlines(keepends=True))
     try:
         tokens = list(tokenize.generate_tokens(lambda: next(lines, "")))
@@ -177,10 +206,12 @@ def comments(fragment: str) -> Counter[str] | None:
 
 def is_elif(parsed: Parsed, statement: ast.stmt) -> bool:
     """Whether a statement is the `elif` of another."""
-    if not isinstance(statement, ast.If) or parsed.parents[statement][1] != "orelse":
-        return False
-    start = parsed.start(statement)
-    return parsed.text.startswith("elif", start)
+    return isinstance(statement, ast.If) and parsed.text.startswith("elif", parsed.start(statement))
+
+
+def _first_line(statement: ast.stmt) -> int:
+    decorators: list[ast.expr] = getattr(statement, "decorator_list", [])
+    return min(statement.lineno, *(decorator.lineno for decorator in decorators)) if decorators else statement.lineno
 
 
 def _has_own_span(parent: ast.AST, field: str) -> bool:

@@ -69,7 +69,7 @@ def remove(parsed: Parsed, statement: ast.stmt) -> list[Change] | None:
     block, index = parsed.siblings(statement)
     if is_elif(parsed, statement) or layout.behind == "?" or _loses_comments(parsed, layout):
         return None
-    if len(block) == 1 and not isinstance(parsed.parents[statement][0], ast.Module):
+    if len(block) == 1 and not isinstance(parsed.parent(statement), ast.Module):
         return [Change(layout.start, layout.end, "pass")]
     if layout.behind == ";" and not _only_semicolon(parsed, layout):
         return [Change(layout.start, parsed.start(block[index + 1]), "")]
@@ -230,7 +230,7 @@ def _moved(parsed: Parsed, statement: ast.stmt, other: ast.stmt, *, before: bool
     if new is None or (at in (start, end) and indent == layout.indent):
         return None if new is None else []
     block, _ = parsed.siblings(statement)
-    empty = len(block) == 1 and not isinstance(parsed.parents[statement][0], ast.Module)
+    empty = len(block) == 1 and not isinstance(parsed.parent(statement), ast.Module)
     left = f"{layout.indent}pass{parsed.newline}" if empty else ""
     if not new.endswith(("\n", "\r")):
         new += parsed.newline
@@ -244,7 +244,7 @@ def _inside(parsed: Parsed, outer: ast.stmt, inner: ast.AST) -> bool:
     while current is not None:
         if current is outer:
             return True
-        current = parsed.parents[current][0] if current in parsed.parents else None
+        current = parsed.parent(current)
     return False
 
 
