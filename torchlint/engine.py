@@ -87,7 +87,8 @@ def check(path: str, text: str, project: Project, rules: Ruleset) -> Outcome:
     tree, error = parse(text)
     gaps = unread(tree) if error is not None else ()
     selected = [rule for rule in rules.selected if rule.code not in off]
-    running = [rule for rule in selected if rule.file and _triggered(rule, text)]
+    words = _Words(text)
+    running = [rule for rule in selected if rule.file and words.trigger(rule)]
     raw: list[Finding] = []
     crashed: set[str] = set()
     if error is not None:
@@ -120,8 +121,20 @@ def broken_file(path: str, rules: Ruleset, message: str, line: int = 1, column: 
     return Outcome((_with_severity(finding, rules),), complete=False)
 
 
-def _triggered(rule: Rule, text: str) -> bool:
-    return not rule.triggers or any(word in text for word in rule.triggers)
+class _Words(dict[str, bool]):
+    """Whether words stand in a text; each is looked for once, though many rules name it."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self._text = text
+
+    def __missing__(self, word: str) -> bool:
+        found = self[word] = word in self._text
+        return found
+
+    def trigger(self, rule: Rule) -> bool:
+        """Whether a rule has something to look at."""
+        return not rule.triggers or any(map(self.__getitem__, rule.triggers))
 
 
 def _asked(

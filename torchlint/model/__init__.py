@@ -23,7 +23,7 @@ from typing import Any, NamedTuple
 from torchlint.findings import Place
 from torchlint.model.classes import ClassModel
 from torchlint.model.project import Project
-from torchlint.model.syntax import Class, Function, Scope, Source, dotted
+from torchlint.model.syntax import Class, Function, Scope, Source, dotted, every_child
 from torchlint.model.tensors import LossCall, loss_call
 from torchlint.model.trace import ROOT_WORDS, Event, Trace, place_of, starts_trace
 from torchlint.model.values import UNKNOWN, Frame, Value
@@ -87,7 +87,7 @@ _TEST_FOLDERS = frozenset({"test", "tests", "testing"})
 class Module:
     """The checked file, as rules see it."""
 
-    __slots__ = ("_traces", "options", "path", "project", "source", "text", "tree")
+    __slots__ = ("_losses", "_traces", "options", "path", "project", "source", "text", "tree")
 
     def __init__(self, source: Source, project: Project) -> None:
         self.source = source
@@ -97,6 +97,7 @@ class Module:
         self.tree = source.tree
         self.options: dict[str, Any] = {}
         self._traces: list[Trace] | None = None
+        self._losses: list[LossCall] | None = None
 
     @classmethod
     def build(
@@ -115,7 +116,7 @@ class Module:
         """Free everything; the project keeps the file parsed for others as long as memory allows."""
         for trace in self._traces or ():
             trace.close()
-        self._traces = None
+        self._traces = self._losses = None
         self.project.finish()
 
     def option(self, name: str) -> Any:
@@ -187,11 +188,8 @@ class Module:
         candidates: list[tuple[ast.Call, Scope]] = []
         for last in last_names:
             candidates.extend(by_name.get(last, ()))
-        for local, definitions in self.source.scope.names.items():
-            if local not in last_names and any(
-                d.kind == "import" and d.dotted.rpartition(".")[2] in last_names for d in definitions
-            ):
-                candidates.extend(by_name.get(local, ()))
+        for local in self.source.bound_to(last_names) - last_names:
+            candidates.extend(by_name.get(local, ()))
         candidates.sort(key=lambda item: (item[0].lineno, item[0].col_offset))
         for node, scope in candidates:
             call = Call(self, node, scope)
@@ -217,7 +215,7 @@ class Module:
         while stack:
             node, function, holder = stack.pop()
             function = self.source.function_of.get(id(node), function)
-            stack.extend((child, function, node) for child in ast.iter_child_nodes(node))
+            stack.extend([(child, function, node) for child in every_child(node)])
             if (
                 id(node) in inner
                 or not isinstance(node, ast.Attribute | ast.Name)
@@ -319,13 +317,12 @@ class Module:
                 return True
         return False
 
-    def losses(self) -> Iterator[LossCall]:
+    def losses(self) -> list[LossCall]:
         """All losses that are computed in the file or in what it calls, once per place and context."""
-        for trace in self.traces:
-            for event in trace.of("loss"):
-                loss = loss_call(event)
-                if loss is not None:
-                    yield loss
+        if self._losses is None:
+            found = (loss_call(event) for trace in self.traces for event in trace.of("loss"))
+            self._losses = [loss for loss in found if loss is not None]
+        return self._losses
 
     def call_sites(self, function: Function) -> list[tuple[ast.Call, Frame]] | None:
         """All calls of a function in the project; `None` if some cannot be seen."""

@@ -71,7 +71,7 @@ def uses(
     several things (imported in `try` and again in `except`) is left out.
     """
     wanted = frozenset(names)
-    words = {name.rpartition(".")[2] for name in wanted}
+    words = _last_parts(wanted)
     found: dict[int, Use] = {}
     for node, call, function in _candidates(module, words):
         use = _use(module, wanted, node, call, function)
@@ -88,16 +88,19 @@ def uses(
     yield from sorted(found.values(), key=lambda use: (use.node.lineno, use.node.col_offset))
 
 
+@functools.lru_cache(64)
+def _last_parts(names: frozenset[str]) -> frozenset[str]:
+    return frozenset(name.rpartition(".")[2] for name in names)
+
+
 def imports(module: Module, names: Collection[str]) -> Iterator[tuple[ast.stmt, str]]:
     """Import statements of listed symbols, or of something below a listed module, with the imported name."""
     wanted = frozenset(names)
-    for scope in module.source.scopes:
-        for definitions in scope.names.values():
-            for definition in definitions:
-                if definition.kind == "import" and isinstance(definition.node, ast.stmt):
-                    for name in _imported(definition):
-                        if _listed(name, wanted):
-                            yield definition.node, name
+    for _, definition in module.source.imports:
+        if isinstance(definition.node, ast.stmt):
+            for name in _imported(definition):
+                if _listed(name, wanted):
+                    yield definition.node, name
 
 
 def guarded(module: Module, node: ast.AST) -> bool:
@@ -150,12 +153,8 @@ def _listed(name: str, wanted: frozenset[str]) -> str:
     return ""
 
 
-def _candidates(module: Module, words: set[str]) -> Iterator[tuple[ast.expr, ast.Call | None, Function | None]]:
-    local = {
-        name
-        for name, definitions in module.source.scope.names.items()
-        if any(d.kind == "import" and d.dotted.rpartition(".")[2] in words for d in definitions)
-    }
+def _candidates(module: Module, words: frozenset[str]) -> Iterator[tuple[ast.expr, ast.Call | None, Function | None]]:
+    local = module.source.bound_to(words)
     for word in (words | local) & module.source.by_name.keys():
         for call, scope in module.source.by_name[word]:
             yield call.func, call, scope.function

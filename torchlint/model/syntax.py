@@ -7,14 +7,16 @@ from __future__ import annotations
 
 import ast
 import bisect
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterator
 from typing import Any
 
 FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
 Path = tuple[int, ...]
 
 _SKIPPED_FIELDS = {"ctx", "kind", "type_comment", "op", "ops", "level", "id", "attr", "returns", "type_params"}
+_NO_NODES = {"ctx", "kind", "type_comment", "op", "ops", "level", "id", "attr", "arg", "module", "conversion"}
 _FIELDS: dict[type, tuple[str, ...]] = {}
+_NODE_FIELDS: dict[type, tuple[str, ...]] = {}
 _LEAVES = (ast.Constant, ast.Name)
 
 
@@ -177,6 +179,7 @@ class Source:
         "frames",
         "function_of",
         "functions",
+        "imports",
         "item_stores",
         "models",
         "operators",
@@ -197,6 +200,7 @@ class Source:
         self.function_of: dict[int, Function] = {}
         self.functions: list[Function] = []
         self.classes: list[Class] = []
+        self.imports: list[tuple[str, Def]] = []  # with the names that they bind, of all scopes
         self.by_name: dict[str, list[tuple[ast.Call, Scope]]] = {}
         self.discarded: list[tuple[ast.Call | ast.Attribute, Function | None]] = []  # statements that are expressions
         self.item_stores: dict[str, list[tuple[ast.Subscript, Function | None, ast.expr | None]]] = {}  # x[..] = value
@@ -233,9 +237,17 @@ class Source:
         stack: list[ast.AST] = [part]
         while stack:
             current = stack.pop()
-            for child in ast.iter_child_nodes(current):
+            for child in every_child(current):
                 self._parents[id(child)] = current
                 stack.append(child)
+
+    def bound_to(self, last_names: Collection[str]) -> set[str]:
+        """The names of the module that an import binds to something with one of these last names."""
+        return {
+            name
+            for name, definition in self.imports
+            if definition.dotted.rpartition(".")[2] in last_names and definition in self.scope.names.get(name, ())
+        }
 
     def statement(self, node: ast.AST) -> ast.stmt | None:
         """The innermost statement that holds `node` (itself, if it is one)."""
@@ -269,6 +281,7 @@ class Source:
             cls.methods.clear()
             cls.stores.clear()
         self.forget()
+        self.imports.clear()
         self.by_name.clear()
         self.operators.clear()
         self.discarded.clear()
@@ -295,6 +308,18 @@ def children(node: ast.AST) -> list[ast.AST]:
     fields = _FIELDS.get(node.__class__)
     if fields is None:
         fields = _FIELDS[node.__class__] = tuple(f for f in node._fields if f not in _SKIPPED_FIELDS)
+    return _nodes_in(node, fields)
+
+
+def every_child(node: ast.AST) -> list[ast.AST]:
+    """The child nodes without contexts and operators, in the order of `ast.iter_child_nodes`."""
+    fields = _NODE_FIELDS.get(node.__class__)
+    if fields is None:
+        fields = _NODE_FIELDS[node.__class__] = tuple(f for f in node._fields if f not in _NO_NODES)
+    return _nodes_in(node, fields)
+
+
+def _nodes_in(node: ast.AST, fields: tuple[str, ...]) -> list[ast.AST]:
     found: list[ast.AST] = []
     for field in fields:
         value = getattr(node, field, None)
@@ -303,6 +328,14 @@ def children(node: ast.AST) -> list[ast.AST]:
         elif isinstance(value, ast.AST):
             found.append(value)
     return found
+
+
+def walk(node: ast.AST) -> Iterator[ast.AST]:
+    """A node and all below it, in the order of `ast.walk`, without contexts and operators."""
+    level = [node]
+    while level:
+        yield from level
+        level = [child for parent in level for child in every_child(parent)]
 
 
 def dotted(node: ast.AST) -> str | None:
@@ -489,10 +522,10 @@ class _Lowering:
     def on_import(self, node: ast.Import) -> None:
         for alias in node.names:
             if alias.asname:
-                self.scope.define(alias.asname, Def("import", node, self.scope, dotted=alias.name))
+                self.define_import(alias.asname, Def("import", node, self.scope, dotted=alias.name))
             else:
                 name = alias.name.partition(".")[0]
-                self.scope.define(name, Def("import", node, self.scope, dotted=name))
+                self.define_import(name, Def("import", node, self.scope, dotted=name))
 
     def on_import_from(self, node: ast.ImportFrom) -> None:
         prefix = "." * node.level + (node.module or "")
@@ -502,7 +535,11 @@ class _Lowering:
                 continue
             separator = "" if prefix.endswith(".") or not prefix else "."
             definition = Def("import", node, self.scope, dotted=f"{prefix}{separator}{alias.name}")
-            self.scope.define(alias.asname or alias.name, definition)
+            self.define_import(alias.asname or alias.name, definition)
+
+    def define_import(self, name: str, definition: Def) -> None:
+        self.scope.define(name, definition)
+        self.source.imports.append((name, definition))
 
     def on_assign(self, node: ast.Assign) -> None:
         self.visit(node.value)
