@@ -35,7 +35,7 @@ from torchlint.model import (
 from torchlint.model.accumulation import Accumulation, accumulations
 from torchlint.model.determinism import Asked, asked_for_determinism
 from torchlint.model.frameworks import *  # noqa: F403
-from torchlint.model.lifecycle import Use, guarded, import_guarded, imports, reaches, starts_at, uses
+from torchlint.model.lifecycle import Use, guarded, import_guarded, imports, reaches, removed_symbols, starts_at, uses
 from torchlint.model.members import (
     PARAMETER,
     Kept,
@@ -91,7 +91,7 @@ from torchlint.model.scaling import *  # noqa: F403
 from torchlint.model.schedules import *  # noqa: F403
 from torchlint.model.shapes import Shape, is_batch, shape_of
 from torchlint.model.steps import *  # noqa: F403
-from torchlint.model.syntax import Class, Function, dotted
+from torchlint.model.syntax import Class, Function, dotted, walk
 from torchlint.model.tensors import cut_of, difference_of, first_input, loss_call, operand_node, parameters_of
 from torchlint.model.trace import Guard, Loop, bare_iterable, is_optimizer, is_scaler, is_scheduler, truth
 from torchlint.model.values import Key, is_module, sequential_layers, union, unwrapped, value_class
@@ -192,6 +192,7 @@ __all__ = [
     "reaches",
     "reduced",
     "reduction_of_call",
+    "removed_symbols",
     "roles",
     "rule",
     "scores",
@@ -208,6 +209,7 @@ __all__ = [
     "unwrapped",
     "uses",
     "value_class",
+    "walk",
 ]
 __all__ += verbs.__all__
 __all__ += frameworks.__all__

@@ -87,8 +87,9 @@ def check(path: str, text: str, project: Project, rules: Ruleset) -> Outcome:
     tree, error = parse(text)
     gaps = unread(tree) if error is not None else ()
     selected = [rule for rule in rules.selected if rule.code not in off]
-    words = _Words(text)
-    running = [rule for rule in selected if rule.file and words.trigger(rule)]
+    words = {word for rule in selected for word in rule.triggers}
+    there = {word for word in words if word in text}
+    running = [rule for rule in selected if rule.file and not (rule.triggers and there.isdisjoint(rule.triggers))]
     raw: list[Finding] = []
     crashed: set[str] = set()
     if error is not None:
@@ -119,22 +120,6 @@ def broken_file(path: str, rules: Ruleset, message: str, line: int = 1, column: 
         return Outcome((), complete=False)
     finding = _own(hygiene.SYNTAX_ERROR, path, Span(line, column, line, column), message)
     return Outcome((_with_severity(finding, rules),), complete=False)
-
-
-class _Words(dict[str, bool]):
-    """Whether words stand in a text; each is looked for once, though many rules name it."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self._text = text
-
-    def __missing__(self, word: str) -> bool:
-        found = self[word] = word in self._text
-        return found
-
-    def trigger(self, rule: Rule) -> bool:
-        """Whether a rule has something to look at."""
-        return not rule.triggers or any(map(self.__getitem__, rule.triggers))
 
 
 def _asked(

@@ -159,7 +159,7 @@ their order or results their form, the finding names the successor and leaves th
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from torchlint.api import (
     Category,
@@ -180,6 +180,7 @@ from torchlint.api import (
     reaches,
     remove_argument,
     remove_keyword,
+    removed_symbols,
     rename,
     roles,
     rule,
@@ -195,9 +196,7 @@ SCHEDULERS = (*roles.SCHEDULERS, roles.SCHEDULER, "torch.optim.lr_scheduler._LRS
 
 @rule("TL901", "removed-torch-api", Category.CORRECTNESS, since="0.1")
 def check(module: Module) -> Findings:
-    removed = {
-        name: entry for name, entry in torch_api.with_status("removed").items() if reaches(module, entry.removed)
-    }
+    removed = removed_symbols(module)
     for statement, name in imports(module, [name for name, entry in removed.items() if not entry.only_called]):
         if not guarded(module, statement):
             yield _gone(module, statement, name, _entry(removed, name))
@@ -219,7 +218,7 @@ def check(module: Module) -> Findings:
         if is_tensor(call.receiver) and not guarded(module, call.node):
             yield _gone(module, call.node, module.code(call.node.func), method)
     for keyword, entry in torch_api.keywords_with_status("removed").items():
-        if keyword in module.text and reaches(module, entry.removed):
+        if keyword in module.source.keywords and reaches(module, entry.removed):
             yield from _keywords(module, keyword, entry)
     verbose = torch_api.deprecated_keywords("verbose")
     if verbose is not None and "LRScheduler" in module.text and reaches(module, verbose.removed):
@@ -273,7 +272,7 @@ def _gone(module: Module, node: ast.AST, name: str, entry: Entry | None, fix: Fi
     return finding(module.place(node), place + successor + note, fix=fix, severity=_severity(module, entry))
 
 
-def _entry(removed: dict[str, Entry], name: str) -> Entry | None:
+def _entry(removed: Mapping[str, Entry], name: str) -> Entry | None:
     while name and name not in removed:
         name = name.rpartition(".")[0]
     return removed.get(name)

@@ -162,6 +162,7 @@ from torchlint.api import (
     finding,
     roles,
     rule,
+    walk,
     wrap,
 )
 
@@ -202,7 +203,7 @@ def _uses_up(event: Event) -> bool:
 def _kept(module: Module, loop: Loop, passes: list[Event]) -> Iterator[tuple[str, ast.expr]]:
     """What the loop adds to a sum or list that outlives it, where that is a loss whose graph is used up."""
     losses = {key for event in passes if event.subject is not None for key in _scaled(event.subject)}
-    for node in ast.walk(loop.node):
+    for node in walk(loop.node):
         holder: ast.expr | None = None
         if isinstance(node, ast.AugAssign) and isinstance(node.op, ast.Add):
             holder, kept = node.target, node.value

@@ -183,6 +183,7 @@ from torchlint.api import (
     is_tensor,
     remove,
     rule,
+    walk,
 )
 
 _FACTORIES = ("torch.tensor", "torch.as_tensor", "torch.FloatTensor", "torch.Tensor")
@@ -253,7 +254,7 @@ def _is_looked_at(event: Event) -> bool:
     function = event.frame.function
     if function is None:
         return False
-    grads = (n for n in ast.walk(function.node) if isinstance(n, ast.Attribute) and n.attr == "grad")
+    grads = (n for n in walk(function.node) if isinstance(n, ast.Attribute) and n.attr == "grad")
     return "register_hook" in function.words or any(ast.unparse(n.value) == event.text for n in grads)
 
 

@@ -153,6 +153,7 @@ from torchlint.api import (
     parts,
     rule,
     set_keyword,
+    walk,
 )
 
 
@@ -202,7 +203,7 @@ def _in_device_context(module: Module, frame: Frame, node: ast.AST) -> bool:
 def _meetings(forward: Function, frame: Frame) -> Iterator[tuple[Value, str]]:
     """Tensors made without a device, and what each meets: another tensor of the module, or a layer with parameters."""
     for statement in forward.body:
-        for node in ast.walk(statement):
+        for node in walk(statement):
             if isinstance(node, ast.BinOp):
                 yield from _meeting(frame, node.left, node.right)
                 yield from _meeting(frame, node.right, node.left)

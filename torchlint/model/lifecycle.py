@@ -5,12 +5,12 @@ from __future__ import annotations
 import ast
 import functools
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
 from torchlint.model.syntax import Def, Function, Scope, dotted
 from torchlint.model.values import Frame
-from torchlint.torch_api import canonical
+from torchlint.torch_api import Deprecated, canonical, with_status
 
 if TYPE_CHECKING:
     from torchlint.model import Module
@@ -53,6 +53,17 @@ def reaches(module: Module, text: str) -> bool:
     """Whether the project may run on this torch version or a later one; without an upper bound it takes the newest."""
     below = module.project.torch_below
     return below is None or below > version(text)
+
+
+def removed_symbols(module: Module) -> Mapping[str, Deprecated]:
+    """The symbols that torch removed up to the newest version that the project allows, by name."""
+    return _removed(module.project.torch_below)
+
+
+@functools.cache
+def _removed(below: Version | None) -> Mapping[str, Deprecated]:
+    removed = with_status("removed").items()
+    return {name: entry for name, entry in removed if below is None or below > version(entry.removed)}
 
 
 def starts_at(module: Module, text: str) -> bool | None:

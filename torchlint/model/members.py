@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from torchlint.model.classes import ClassModel
 from torchlint.model.steps import layers
-from torchlint.model.syntax import AttributeStore, Function, Source
+from torchlint.model.syntax import AttributeStore, Function, Source, walk
 from torchlint.model.values import Frame, Value, is_module, value_class
 
 PARAMETER = "torch.nn.Parameter"
@@ -203,7 +203,7 @@ def _added(cls: ClassModel) -> dict[str, list[Element]]:
                 name = _own_name(func.value, method)
                 if name is not None:
                     found.setdefault(name, []).extend(_put_in(call, func.attr, frame))
-        for node in ast.walk(method.node):
+        for node in walk(method.node):
             if isinstance(node, ast.AugAssign):
                 name = _own_name(node.target, method)
             elif isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Subscript):

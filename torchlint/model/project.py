@@ -156,10 +156,11 @@ class Project:
         if self._own is not None and self._sources.get(self._own.path) is self._own:
             self._drop(self._own.path)
         self._own = self._checked = None
-        for path in [p for p, s in self._sources.items() if s is not None]:
-            if self._held <= _HELD:
-                break
-            self._drop(path)
+        if self._held > _HELD:
+            for path in [p for p, s in self._sources.items() if s is not None]:
+                self._drop(path)
+                if self._held <= _HELD:
+                    break
 
     def _drop(self, path: str) -> None:
         source = self._sources.pop(path, None)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import ast
 from typing import Any, NamedTuple
 
-from torchlint.model.syntax import Function
+from torchlint.model.syntax import Function, every_child
 from torchlint.model.trace import reaches
 from torchlint.model.values import Frame, Value
 from torchlint.torch_api import roles
@@ -166,7 +166,7 @@ def _calls(node: ast.AST) -> list[ast.Call]:
     found: list[ast.Call] = []
     if isinstance(node, ast.Lambda | ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
         return found
-    for child in ast.iter_child_nodes(node):
+    for child in every_child(node):
         found.extend(_calls(child))
     if isinstance(node, ast.Call):
         found.append(node)

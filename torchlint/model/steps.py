@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
 from torchlint.model.frameworks import managed
+from torchlint.model.syntax import walk
 from torchlint.model.tensors import parameters_of
 from torchlint.model.trace import Event, Guard, Loop, Trace, is_optimizer
 from torchlint.model.values import NONE, Key, Value, is_module, sequential_layers, union, unwrapped, value_class
@@ -514,7 +515,7 @@ def gradients_by_hand(trace: Trace, loop: Loop | None) -> bool:
         function = event.frame.function
         if function is not None and (loop is None or (loop in event.loops and event.frame is not loop.frame)):
             bodies[id(function.node)] = function.node
-    return any(_is_gradient(node) for body in bodies.values() for node in ast.walk(body))
+    return any(_is_gradient(node) for body in bodies.values() for node in walk(body))
 
 
 def _is_gradient(node: ast.AST) -> bool:
@@ -535,7 +536,7 @@ def name_uses(module: Module, target: ast.Name, function: Function | None) -> li
         return None
     root = function.node if function is not None else module.tree
     uses: list[ast.AST] = []
-    for node in ast.walk(root):
+    for node in walk(root):
         if isinstance(node, ast.Name) and node.id == target.id and isinstance(node.ctx, ast.Load):
             uses.append(module.parent(node) or node)
         elif isinstance(node, ast.Global | ast.Nonlocal) and target.id in node.names:

@@ -181,6 +181,7 @@ class Source:
         "functions",
         "imports",
         "item_stores",
+        "keywords",
         "models",
         "operators",
         "path",
@@ -201,6 +202,7 @@ class Source:
         self.functions: list[Function] = []
         self.classes: list[Class] = []
         self.imports: list[tuple[str, Def]] = []  # with the names that they bind, of all scopes
+        self.keywords: set[str | None] = set()  # names of the keyword arguments of all calls
         self.by_name: dict[str, list[tuple[ast.Call, Scope]]] = {}
         self.discarded: list[tuple[ast.Call | ast.Attribute, Function | None]] = []  # statements that are expressions
         self.item_stores: dict[str, list[tuple[ast.Subscript, Function | None, ast.expr | None]]] = {}  # x[..] = value
@@ -439,6 +441,7 @@ class _Lowering:
             if arg.__class__ not in _LEAVES:
                 self.visit(arg)
         for keyword in node.keywords:
+            self.source.keywords.add(keyword.arg)
             if keyword.value.__class__ not in _LEAVES:
                 self.visit(keyword.value)
         if self.function is not None:

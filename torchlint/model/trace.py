@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 from torchlint.findings import Place, Span
-from torchlint.model.syntax import Function, Source, children, dotted
+from torchlint.model.syntax import Function, Source, children, dotted, walk
 from torchlint.model.values import NONE, UNKNOWN, Frame, Key, Value, is_module, unwrapped, value_class
 from torchlint.torch_api import roles
 
@@ -109,7 +109,7 @@ class Loop:
         if self._assigned is None:
             self._assigned = {
                 n.id if isinstance(n, ast.Name) else n.attr
-                for n in ast.walk(self.node)
+                for n in walk(self.node)
                 if isinstance(n, ast.Name | ast.Attribute) and isinstance(n.ctx, ast.Store)
             }
         return self._assigned
