@@ -99,7 +99,19 @@ class AttributeStore:
 class Function:
     """A function, method or lambda as written."""
 
-    __slots__ = ("calls", "cls", "is_generator", "name", "node", "returns", "scope", "source", "words")
+    __slots__ = (
+        "calls",
+        "cls",
+        "inner",
+        "is_generator",
+        "name",
+        "node",
+        "returns",
+        "scope",
+        "source",
+        "stored",
+        "words",
+    )
 
     def __init__(self, node: FunctionNode, name: str, scope: Scope, source: Source, cls: Class | None) -> None:
         self.node = node
@@ -110,6 +122,8 @@ class Function:
         self.calls: list[ast.Call] = []
         self.returns: list[ast.expr | None] = []
         self.words: set[str] = set()
+        self.inner: set[str] = set()  # names that comprehensions bind
+        self.stored: set[str | None] = set()  # names of whose attributes or items something is assigned
         self.is_generator = False
 
     @property
@@ -139,6 +153,14 @@ class Function:
             if arg.arg == name:
                 return default
         return None
+
+    def binds(self, name: str) -> bool:
+        """Whether anything in the function may bind a name."""
+        return name in self.scope.names or name in self.inner
+
+    def stores_in(self, node: ast.Attribute | ast.Subscript) -> bool:
+        """Whether anything in the function may assign to this attribute or item, as far as its first name tells."""
+        return first_name(node) in self.stored
 
     def has_decorator(self, last_name: str) -> bool:
         """Whether a decorator's last dotted part is `last_name`, called or not."""
@@ -340,6 +362,13 @@ def walk(node: ast.AST) -> Iterator[ast.AST]:
         level = [child for parent in level for child in every_child(parent)]
 
 
+def first_name(node: ast.AST) -> str | None:
+    """The `a` of `a.b[c].d`; `None` where such a chain does not start at a name."""
+    while isinstance(node, ast.Attribute | ast.Subscript):
+        node = node.value
+    return node.id if isinstance(node, ast.Name) else None
+
+
 def dotted(node: ast.AST) -> str | None:
     """`a.b.c` for a chain of attributes on a name, else `None`."""
     if isinstance(node, ast.Name):
@@ -395,6 +424,8 @@ class _Lowering:
         cls = target.__class__
         if cls is ast.Name:
             self.scope.define(target.id, Def(kind, node, self.scope, value, path))  # type: ignore[attr-defined]
+            if self.scope.kind == "comprehension" and self.function is not None:
+                self.function.inner.add(target.id)  # type: ignore[attr-defined]
         elif cls is ast.Tuple or cls is ast.List:
             starred = False
             for i, element in enumerate(target.elts):  # type: ignore[attr-defined]
@@ -403,6 +434,9 @@ class _Lowering:
         elif cls is ast.Starred:
             self.bind(target.value, kind, value, node, path)  # type: ignore[attr-defined]
         else:
+            owner = first_name(target)
+            if owner is not None and self.function is not None:
+                self.function.stored.add(owner)
             if cls is ast.Subscript:
                 self.on_item_store(target, None if path else value)  # type: ignore[arg-type]
             if cls is ast.Attribute:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 from torchlint.findings import Place, Span
-from torchlint.model.syntax import Function, Source, children, dotted, walk
+from torchlint.model.syntax import Function, Source, children, dotted, first_name, walk
 from torchlint.model.values import NONE, UNKNOWN, Frame, Key, Value, is_module, unwrapped, value_class
 from torchlint.torch_api import roles
 
@@ -1050,7 +1050,8 @@ def _callees(project: Project, function: Function) -> list[Function]:
         body = project.frame(function.source, None)
         seen: set[str] = set()
         for call in function.calls:
-            name = dotted(call.func)
+            first = first_name(call.func)
+            name = dotted(call.func) if first and _leads_into_project(function, body, first) else None
             if name is None or name in seen:
                 continue
             seen.add(name)
@@ -1058,6 +1059,22 @@ def _callees(project: Project, function: Function) -> list[Function]:
             if callee is not None and callee is not function:
                 known.append(callee)
     return known
+
+
+def _leads_into_project(function: Function, body: Frame, first: str) -> bool:
+    """Whether a dotted name that begins so may be a function of the project; answered once for each such name."""
+    if first in ("self", "cls") or first in function.scope.names:
+        return True
+    cache = function.source.models
+    key = ("leads", first)
+    known = cache.get(key)
+    if known is None:
+        definitions = function.source.scope.names.get(first, ())
+        known = any(d.kind in ("function", "import", "class") for d in definitions) and (
+            body.lookup(first).kind in ("function", "class", "package")
+        )
+        cache[key] = known
+    return bool(known)
 
 
 def _static(project: Project, function: Function, body: Frame, name: str) -> Function | None:
@@ -1071,14 +1088,11 @@ def _static(project: Project, function: Function, body: Frame, name: str) -> Fun
     cache = function.source.models
     if name in cache:
         return cache[name]  # type: ignore[no-any-return]
-    found = cache[name] = _of_module(project, function.source, body, first, rest)
+    found = cache[name] = _of_module(project, body, first, rest)
     return found
 
 
-def _of_module(project: Project, source: Source, body: Frame, first: str, rest: list[str]) -> Function | None:
-    definitions = source.scope.names.get(first, ())
-    if not any(d.kind in ("function", "import", "class") for d in definitions):
-        return None
+def _of_module(project: Project, body: Frame, first: str, rest: list[str]) -> Function | None:
     value = body.lookup(first)
     for part in rest:
         if value.kind != "package":

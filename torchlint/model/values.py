@@ -363,6 +363,9 @@ class Frame:
 
     def name(self, node: ast.Name) -> Value:
         """The value of a name that is read."""
+        function = self.function
+        if function is not None and not function.binds(node.id):
+            return self.lookup(node.id)
         reaching = self.flow.reaching.get(id(node))
         if reaching is None:
             return self.lookup(node.id)
@@ -514,7 +517,9 @@ class Frame:
         return Value("const", const=node.value, node=node)
 
     def _attribute(self, node: ast.Attribute) -> Value:
-        reaching = self.flow.reaching.get(id(node))
+        function = self.function
+        followed = function is None or function.stores_in(node)
+        reaching = self.flow.reaching.get(id(node)) if followed else None
         if reaching is None:
             return self._attribute_of(self.value(node.value), node.attr, node)
         value = self._any_of(reaching, node)
@@ -553,7 +558,9 @@ class Frame:
         return Value("attribute", name=name, base=base, node=node, frame=self)
 
     def _subscript(self, node: ast.Subscript) -> Value:
-        reaching = self.flow.reaching.get(id(node))
+        function = self.function
+        followed = function is None or function.stores_in(node)
+        reaching = self.flow.reaching.get(id(node)) if followed else None
         if reaching is not None:
             return self._any_of(reaching, node)
         return self._item_of(self.value(node.value), self.value(node.slice), node)
