@@ -130,6 +130,7 @@ from torchlint.api import (
     has_parameters,
     may_touch,
     mode_setters,
+    opposed,
     parts,
     rule,
     runs_of,
@@ -151,7 +152,7 @@ def check(module: Module) -> Findings:
         trains = trace.function is None or any(event.no_grad is False for event in trace.of("backward"))
         for off in trace.of("eval"):
             runs = (
-                [run for run in runs_of(trace, off.subject) if _is_recorded(trace, run)]
+                [run for run in runs_of(trace, off.subject) if _is_recorded(trace, off, run)]
                 if off.subject is not None
                 else []
             )
@@ -166,9 +167,14 @@ def _wants_gradients(event: Event) -> bool:
     return event.name.rpartition(".")[2] in _WANTED or (event.kind == "store" and event.name == "requires_grad")
 
 
-def _is_recorded(trace: Trace, run: Event) -> bool:
-    """Whether a forward pass runs in a loop that computes no gradients, without anything that switches recording off."""
-    if run.no_grad is not False or run.loop is None or trace.inside(run.loop, "backward"):
+def _is_recorded(trace: Trace, off: Event, run: Event) -> bool:
+    """Whether a forward pass runs in a loop that computes no gradients, without anything that switches recording off.
+
+    In a loop that either trains or evaluates, the branch that trains does not count.
+    """
+    if run.no_grad is not False or run.loop is None:
+        return False
+    if any(not opposed(backward, off, run.loop) for backward in trace.inside(run.loop, "backward")):
         return False
     if takes_over("no-grad", run) is not False:
         return False
@@ -202,10 +208,12 @@ def _is_evaluation(trace: Trace, off: Event, run: Event) -> bool:
         if (event.index < run.index or run.loop in event.loops) and may_touch(event, (model,)):
             return False
     setters = mode_setters(trace, off.subject)
-    back = [event for event in setters if event is not off and event.kind != "eval"]
+    other = [event for event in setters if run.loop is not None and opposed(event, off, run.loop)]
+    back = [event for event in setters if event is not off and event.kind != "eval" and event not in other]
     if off not in setters or any(trace.path(event, this(run), this(off)) is not None for event in back):
         return False
-    return trace.path(off, this(run)) is not None and trace.from_entry(this(run), this(off)) is None
+    branches = [off, *other]
+    return trace.path(off, this(run)) is not None and trace.from_entry(this(run), lambda e: e in branches) is None
 
 
 _PLAIN_CONTEXTS = frozenset({"torch.amp.autocast", "torch.autocast", "torch.cuda.amp.autocast"})

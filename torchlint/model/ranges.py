@@ -18,6 +18,7 @@ _MOST = 150  # terms looked at for one answer
 _ELEMENT = {"prob": "prob01", "logprob": "logprob01"}
 _NOISE = frozenset(f"torch.nn.{name}" for name in ("Dropout", "Dropout1d", "Dropout2d", "Dropout3d"))
 _BOUNDS = frozenset({".clamp", ".clip", ".clamp_min", "torch.clamp", "torch.clip", "torch.clamp_min"})
+_EXPONENTIALS = frozenset({"torch.exp", ".exp"})
 _JOINS = frozenset({"torch.cat", "torch.concat", "torch.stack"})
 
 
@@ -58,6 +59,10 @@ def _worked_out(value: Value, known: _Known) -> Range | None:
     if kind == "attribute" and value.base is not None and value.name in ("data", "T", "mT"):
         return _range(value.base, known)
     if kind == "call":
+        if value.name in _EXPONENTIALS:
+            before = _range(_operand(value), known)
+            if before is not None and before.state == "logprob":
+                return Range("prob", value)
         state = roles.RANGE_AFTER.get(value.name)
         return Range(state, value) if state is not None else _called(value, known)
     return None

@@ -322,10 +322,20 @@ def _covered(target: Value, modules: Iterable[Value]) -> bool | None:
 def opposed(one: Event, other: Event, loop: Loop) -> bool:
     """Whether two events stand in opposite branches of a test whose outcome cannot change while the loop runs."""
     for guard in one.guards:
-        against = next((g for g in other.guards if g.test is guard.test and g.frame is guard.frame), None)
+        against = next((g for g in other.guards if g.frame is guard.frame and _is_same_test(g, guard)), None)
         if against is not None and against.outcome is not guard.outcome and _is_fixed(guard, loop):
             return True
     return False
+
+
+def _is_same_test(one: Guard, other: Guard) -> bool:
+    """Whether two tests are one, or ask the same of the same value."""
+    if one.test is other.test:
+        return True
+    if ast.dump(one.test) != ast.dump(other.test):
+        return False
+    value = one.value
+    return value.kind not in ("unknown", "call", "union") and value.key == other.value.key
 
 
 def _is_fixed(guard: Guard, loop: Loop) -> bool:

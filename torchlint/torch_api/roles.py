@@ -259,7 +259,7 @@ RANGE_AFTER: dict[str, str] = {
 }
 KEEPS_RANGE = frozenset(
     {
-        ".view", ".reshape", ".squeeze", ".unsqueeze", ".transpose", ".permute", ".flatten", ".contiguous", ".to",
+        ".view", ".reshape", ".resize", ".squeeze", ".unsqueeze", ".transpose", ".permute", ".flatten", ".contiguous", ".to",
         ".float", ".double", ".half", ".bfloat16", ".cuda", ".cpu", ".detach", ".clone", ".t", ".mT", ".T", ".expand",
         ".repeat", ".type", ".type_as", ".requires_grad_", ".unflatten", ".narrow", ".select", ".chunk", ".split",
         ".gather", ".index_select", ".view_as", ".reshape_as", ".expand_as", ".movedim", ".swapaxes", ".data",

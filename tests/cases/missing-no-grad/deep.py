@@ -62,3 +62,40 @@ class Regressor:
             output, _ = self.network(x)  # TL408
             results.append(output.cpu().detach().numpy())
         return results
+
+
+def either(model: nn.Module, optimizer: torch.optim.Optimizer, loader, is_train: bool) -> None:
+    if is_train:
+        model.train()
+    else:
+        model.eval()
+    for x, y in loader:
+        loss = nn.functional.cross_entropy(model(x), y)  # TL408
+        if is_train:
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+
+
+def either_as_it_should(model: nn.Module, optimizer: torch.optim.Optimizer, loader, is_train: bool) -> None:
+    if is_train:
+        model.train()
+    else:
+        model.eval()
+    for x, y in loader:
+        with torch.set_grad_enabled(is_train):
+            loss = nn.functional.cross_entropy(model(x), y)
+        if is_train:
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+
+
+def first_in_evaluation_mode(model: nn.Module, optimizer: torch.optim.Optimizer, loader, is_train: bool) -> None:
+    model.eval()
+    for x, y in loader:
+        loss = nn.functional.cross_entropy(model(x), y)
+        if is_train:
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
