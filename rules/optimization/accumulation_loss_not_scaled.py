@@ -224,10 +224,11 @@ def _is_chosen(loss: Value) -> bool:
 def _operand(found: Accumulation) -> ast.expr:
     """The loss as it is written: what is sent backward, by itself or by a framework, or what a scaler scales."""
     node = found.backward.node
-    assert isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)
-    receiver = node.func.value
+    assert isinstance(node, ast.Call)
     if found.backward.manager is not None and node.args:
         return node.args[0]
+    assert isinstance(node.func, ast.Attribute)
+    receiver = node.func.value
     scaled = found.backward.manager is not None and isinstance(receiver, ast.Call) and receiver.args
     return receiver.args[0] if scaled and isinstance(receiver, ast.Call) else receiver
 

@@ -390,8 +390,11 @@ def _report(module: Module, step: Event, backward: Event, loop: Loop | None) -> 
     statement = module.statement(step.node) if step.is_local else None
     fix = None
     if statement is not None:
-        given = getattr(step.node, "args", ())
-        code = f"{module.code(given[0]) if step.manager is not None and given else step.text}.zero_grad()"
+        given = getattr(step.node, "args", ()) if step.manager is not None else ()
+        owner = next(
+            (a for a in given if step.subject is not None and step.frame.value(a).key == step.subject.key), None
+        )
+        code = f"{step.text if owner is None else module.code(owner)}.zero_grad()"
         direct = loop is not None and module.parent(statement) is loop.node
         verb = insert_first(loop.node, code) if loop is not None and direct else insert_after(statement, code)
         fix = Fix.unsafe("Clear the gradients once per step (each step then follows its own gradients)", verb)

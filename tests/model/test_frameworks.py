@@ -175,6 +175,29 @@ def test_who_certainly_scales_the_loss(made: str, scales: bool) -> None:
     assert (scale_of(event) is not None) is scales
 
 
+@pytest.mark.parametrize(
+    ("arguments", "kinds"),
+    [
+        ("loss, optimizer", "backward step"),
+        ("loss, optimizer, need_update=True", "backward step"),
+        ("loss, optimizer, need_update=False", "backward"),
+        ("loss, optimizer, need_update=given", "backward call"),
+    ],
+)
+def test_a_scaler_of_timm_is_a_backward_and_a_step(arguments: str, kinds: str) -> None:
+    text = f"""{HEAD}
+def main(loss, given):
+    optimizer = torch.optim.SGD(given, lr=0.1)
+    loss_scaler = timm.utils.NativeScaler()
+    loss_scaler({arguments})
+"""
+    (trace,) = [t for t in module(text).traces if t.function is not None]
+    events = [event for event in trace.events if event.kind != "optimizer"][1:]
+    assert " ".join(event.kind for event in events) == kinds
+    assert events[0].subject is not None and described(events[0].subject) == "param loss"
+    assert managed(events[0]) is False
+
+
 LIT = """
 class Lit({base}):
     {attribute}

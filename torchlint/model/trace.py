@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from torchlint.findings import Place, Span
 from torchlint.model.syntax import Function, Source, children, dotted, first_name, walk
 from torchlint.model.values import NONE, UNKNOWN, Frame, Key, Value, is_module, unwrapped, value_class
-from torchlint.torch_api import roles
+from torchlint.torch_api import frameworks, roles
 
 if TYPE_CHECKING:
     from torchlint.model.project import Project
@@ -1125,7 +1125,20 @@ def classify(node: ast.Call, frame: Frame, callee: Value) -> Iterator[Event]:
                 yield event
                 return
     value = frame.value(node)
+    if value.kind == "apply" and value.base is not None and value.base.name in frameworks.STEPPERS:
+        yield from _whole_step(node, frame, value, value.base)
+        return
     yield _made(node, frame, value, callee)
+
+
+def _whole_step(node: ast.Call, frame: Frame, value: Value, stepper: Value) -> Iterator[Event]:
+    """`scaler(loss, optimizer, ..., need_update=True)` of timm: the backward pass, and the step where it is wanted."""
+    yield Event("backward", node, frame, value.argument(0, "loss") or UNKNOWN, manager=stepper)
+    wanted = value.argument(6, "need_update")
+    if wanted is None or (wanted.kind == "const" and wanted.const):
+        yield Event("step", node, frame, value.argument(1, "optimizer") or UNKNOWN, manager=stepper)
+    elif wanted.kind != "const":
+        yield Event("call", node, frame, stepper)
 
 
 def _made(node: ast.Call, frame: Frame, value: Value, callee: Value) -> Event:

@@ -155,6 +155,8 @@ _TIMM_SCHEDULERS = (
 )
 
 _PEFT_MODELS = ("peft.get_peft_model", "peft.mapping.get_peft_model", "peft.inject_adapter_in_model")
+STEPPERS = frozenset(_names("NativeScaler ApexScaler", "timm.utils", "timm.utils.cuda"))
+"""Classes whose instances, called with a loss and an optimizer, do the backward pass and the step."""
 _DEEPSPEED_PLUGINS: tuple[tuple[int | None, str], ...] = ((6, "deepspeed_plugin"), (None, "deepspeed_plugins"))
 
 FRAMEWORKS: tuple[Framework, ...] = (
@@ -252,10 +254,7 @@ FRAMEWORKS: tuple[Framework, ...] = (
         "timm",
         "timm 1.0.31: utils/cuda.py, scheduler/",
         objects={
-            **dict.fromkeys(
-                _names("NativeScaler ApexScaler", "timm.utils", "timm.utils.cuda"),
-                frozenset({"backward", "loss-scale", "clipping", "step"}),
-            ),
+            **dict.fromkeys(STEPPERS, frozenset({"backward", "loss-scale", "clipping", "step"})),
             **dict.fromkeys(_names(_TIMM_SCHEDULERS, "timm.scheduler"), frozenset({"schedule-unit"})),
             "timm.scheduler.create_scheduler[0]": frozenset({"schedule-unit"}),
             "timm.scheduler.create_scheduler_v2[0]": frozenset({"schedule-unit"}),
