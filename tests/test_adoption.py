@@ -92,6 +92,15 @@ def test_three_commands(old: Path) -> None:
     assert shell(old, "torchlint check --no-baseline --since HEAD").returncode == 0
 
 
+def test_a_formatter_makes_nothing_new(old: Path) -> None:
+    pytest.importorskip("ruff")
+    assert shell(old, "torchlint baseline").returncode == 0
+    for style in ("--line-length=60", "--line-length=140 --config format.quote-style=\\'single\\'"):
+        done = shell(old, f"{sys.executable} -m ruff format -q --isolated {style} . && torchlint check")
+        assert done.returncode == 0, done.stdout
+    assert len(git(old, "diff", "--name-only").splitlines()) > 100
+
+
 def test_comments_instead(old: Path) -> None:
     before = {path: path.stat().st_mode for path in old.rglob("*.py")}
     done = shell(old, "torchlint check --quiet --add-ignore 'before 2026'")

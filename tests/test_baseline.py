@@ -62,6 +62,14 @@ EDITS: list[tuple[str, dict[str, str], dict[str, str | None], list[str], int]] =
     ("nothing", {"a.py": "print(1)\n"}, {}, [], 0),
     ("lines above", {"a.py": "print(1)\n"}, {"a.py": "# one\n\nx = 1\nprint(1)\n"}, [], 0),
     ("layout", {"a.py": "print(1, 2)\n"}, {"a.py": "print(\n    1,\n    2,  # two\n)\n"}, [], 0),
+    ("a formatter's brackets", {"a.py": "x = print(1) + 2\n"}, {"a.py": "x = (\n    print(1)\n    + 2\n)\n"}, [], 0),
+    (
+        "a long statement in another layout",
+        {"a.py": f"x = print({'1, ' * 100})\n"},
+        {"a.py": "x = (\n    print(\n" + "        1,\n" * 100 + "    )\n)\n"},
+        [],
+        0,
+    ),
     ("one more", {"a.py": "print(1)\n"}, {"a.py": "print(1)\nprint(2)\n"}, ["a.py:4"], 0),
     ("an equal one more", {"a.py": "print(1)\n"}, {"a.py": "print(1)\nprint(1)\n"}, ["a.py:4"], 0),
     ("one of two equal ones goes", {"a.py": "print(1)\nprint(1)\n"}, {"a.py": "print(1)\n"}, [], 1),
@@ -248,6 +256,16 @@ def test_a_baseline_of_another_repository_does_not_count(cli: Cli) -> None:
     cli.run("baseline")
     (cli.directory / "inner/.git").mkdir()
     assert len(cli.check("inner").lines) == 1
+
+
+def test_a_configuration_above_the_repository(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    cli.write("torchlint.toml", "")
+    cli.write("repository/sub/a.py", HEAD + "print(1)\n")
+    (cli.directory / "repository/.git").mkdir()
+    monkeypatch.chdir(cli.directory / "repository" / "sub")
+    cli.run("baseline")
+    assert (cli.directory / "repository" / BASELINE).is_file()
+    assert cli.check().lines == []
 
 
 def test_a_run_over_a_part_keeps_the_rest(cli: Cli) -> None:

@@ -35,19 +35,17 @@ class Baseline:
 
     Args:
         root: the directory that the entries' paths are relative to.
-        entries: the earlier findings; equal ones count.
+        entries: the earlier findings; equal ones count. They are known by their keys from here on.
         text_of: the text that a path (absolute) has now, `None` if it is gone.
     """
 
     def __init__(self, root: str, entries: Iterable[Identity], text_of: Callable[[str], str | None]) -> None:
         self.root = root
-        self.entries = Counter(entries)
+        self.entries = Counter(entry.key for entry in entries)
         self._text_of = text_of
         self._identities = Identities(root)
-        self._by_path: dict[str, list[Identity]] = {}
         self._by_statement: dict[tuple[str, str], list[Identity]] = {}
         for entry in self.entries:
-            self._by_path.setdefault(entry.path, []).append(entry)
             self._by_statement.setdefault((entry.code, entry.statement), []).append(entry)
         self._claims: dict[str, Counter[Identity]] = {}
         self._claimed: Counter[Identity] = Counter()
@@ -59,7 +57,7 @@ class Baseline:
         own = self._claims[path] = Counter()
         if not findings or not self.entries:
             return Split(tuple(findings), ())
-        identities = [self._identities.of(finding, text) for finding in findings]
+        identities = [self._identities.of(finding, text).key for finding in findings]
         paid: list[bool] = []
         for finding, identity in zip(findings, identities, strict=True):
             paid.append(finding.code not in _NEVER and self._claim(identity, own))
@@ -70,7 +68,7 @@ class Baseline:
         return Split(new, tuple(finding for finding, known in zip(findings, paid, strict=True) if known))
 
     def left(self) -> Counter[Identity]:
-        """The entries that no finding has accounted for yet."""
+        """The entries that no finding has accounted for yet, by their keys."""
         return self.entries - self._claimed
 
     def _claim(self, entry: Identity, own: Counter[Identity]) -> bool:
@@ -180,6 +178,18 @@ def _remembered(file: str, changed: int, size: int) -> Stored:
     return load(file)
 
 
+def without(stored: Stored, dead: Counter[Identity]) -> list[Identity]:
+    """The entries that are left when some (by their keys) are taken out; of equal ones the last go."""
+    rest = dead.copy()
+    kept = []
+    for entry in reversed(stored.entries):
+        if rest[entry.key] > 0:
+            rest[entry.key] -= 1
+        else:
+            kept.append(entry)
+    return kept
+
+
 def dump(entries: Iterable[Identity], names: Callable[[str], str]) -> bytes:
     """The content of a baseline file: sorted, one finding a line; `names` gives a rule's name by its code."""
     rows = [
@@ -204,8 +214,8 @@ def stale(stored: Stored, dead: Counter[Identity], names: Callable[[str], str]) 
     rest = dead.copy()
     found = []
     for entry, line in zip(reversed(stored.entries), reversed(stored.lines), strict=True):
-        if rest[entry] > 0:
-            rest[entry] -= 1
+        if rest[entry.key] > 0:
+            rest[entry.key] -= 1
             where = f"`{entry.scope}` of {entry.path}" if entry.scope else entry.path
             message = f"`{names(entry.code) or entry.code}` is no longer found at `{entry.statement}` in {where}"
             rule = hygiene.STALE_BASELINE_ENTRY

@@ -31,6 +31,11 @@ class Identity(NamedTuple):
     scope: str
     statement: str
 
+    @property
+    def key(self) -> Identity:
+        """What two findings have in common that are the same: brackets that a formatter puts in make no difference."""
+        return self._replace(statement=_essence(self.statement))
+
 
 class Identities:
     """Gives identities to findings; the text of the last file is remembered, so ask file by file.
@@ -68,8 +73,8 @@ class Fingerprints:
     def of(self, finding: Finding, text: str) -> str:
         """Sixteen hexadecimal digits for a finding in a file with this text."""
         identity = self._identities.of(finding, text)
-        self._seen[identity] += 1
-        return _hash("\0".join((*identity, str(self._seen[identity]))))
+        self._seen[identity.key] += 1
+        return _hash("\0".join((*identity.key, str(self._seen[identity.key]))))
 
 
 class Outline:
@@ -95,7 +100,7 @@ class Outline:
         """The statement on a line, without layout and comments."""
         first, last = self._statements.get(line, (line, line))
         text = plain("\n".join(part.rstrip("\r\n") for part in self._lines[first - 1 : last]))
-        return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 18]}... {_hash(text)[:12]}"
+        return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 18]}... {_hash(_essence(text))[:12]}"
 
     def _walk(self, tree: ast.AST) -> None:
         todo: list[tuple[ast.AST, str]] = [(tree, "")]
@@ -155,6 +160,11 @@ def plain(code: str) -> str:
         parts.append(text)
         spaced = False
     return "".join(parts)
+
+
+def _essence(statement: str) -> str:
+    cut = re.search(r"\.\.\. ([0-9a-f]{12})$", statement)
+    return cut.group(1) if cut else re.sub(r"[()\s]", "", statement)
 
 
 def relative(path: str, root: str) -> str:

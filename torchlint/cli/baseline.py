@@ -63,11 +63,11 @@ def baseline(options: argparse.Namespace) -> int:
 
 
 def _home(configuration: str | None) -> str:
-    """Where a new baseline goes: beside the configuration, else to the top of the repository, else here."""
-    if configuration is not None:
-        return os.path.dirname(configuration)
+    """Where a new baseline goes: beside the configuration or to the top of the repository, whichever is nearer."""
     current = os.getcwd()
     while not os.path.exists(os.path.join(current, ".git")):
+        if configuration is not None and current == os.path.dirname(configuration):
+            return current
         if os.path.dirname(current) == current:
             return os.getcwd()
         current = os.path.dirname(current)
@@ -110,21 +110,21 @@ def _kept(
     """The entries that this run says nothing about: of other files, of rules that are off or have crashed."""
     named = frozenset(file.path for file in found)
     crashed = {file.path for file, outcome in outcomes if outcome.crashes}
-    found_again = Counter(entries)
+    found_again = Counter(entry.key for entry in entries)
     kept = []
     for entry in stored.entries:
         path = os.path.normpath(os.path.join(stored.root, entry.path))
         if not judges(workspace, named, path, entry.code):
             kept.append(entry)
         elif path in crashed:
-            found_again[entry] -= 1
-            if found_again[entry] < 0:
+            found_again[entry.key] -= 1
+            if found_again[entry.key] < 0:
                 kept.append(entry)
     return kept
 
 
 def _told(file: str, entries: list[Identity], kept: list[Identity], stored: Stored) -> list[str]:
-    now, then = Counter((*entries, *kept)), Counter(stored.entries)
+    now, then = Counter(entry.key for entry in (*entries, *kept)), Counter(entry.key for entry in stored.entries)
     count, places = sum(now.values()), len({entry.path for entry in now})
     if not count:
         return [f"Wrote {file}: nothing is found, so it is empty."]

@@ -9,9 +9,9 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 
 from torchlint import hygiene
-from torchlint.baseline import Baseline, Stored, dump, load, stale
+from torchlint.baseline import Baseline, Stored, dump, load, stale, without
 from torchlint.cli.reporting import Total
-from torchlint.discovery import File, NotText, decode
+from torchlint.discovery import File
 from torchlint.engine import Outcome
 from torchlint.findings import Finding
 from torchlint.fingerprint import Identity
@@ -113,7 +113,7 @@ class Before:
         for file, (stored, baseline) in self._stored.items():
             dead = self._dead(stored, baseline)
             if dead:
-                atomic.write(file, dump((baseline.entries - dead).elements(), self._name))
+                atomic.write(file, dump(without(stored, dead), self._name))
                 removed[file] = sum(dead.values())
         return removed
 
@@ -161,11 +161,7 @@ def judges(workspace: Workspace, files: frozenset[str], path: str, code: str, st
 
 def text_of(workspace: Workspace, path: str) -> str | None:
     """The text that a file has now; `None` if it is gone."""
-    data = workspace.content(path)
-    try:
-        return None if data is None else decode(data).text
-    except NotText:
-        return ""
+    return None if workspace.content(path) is None else workspace.text(path)
 
 
 def tell_pruned(removed: dict[str, int]) -> list[str]:

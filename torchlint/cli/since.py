@@ -10,8 +10,9 @@ import os
 from collections.abc import Callable, Iterable, Sequence
 
 from torchlint.baseline import Baseline
+from torchlint.cli.before import text_of
 from torchlint.cli.git import Repository, Snapshot, SnapshotWorkspace
-from torchlint.discovery import SUFFIXES, File, NotText, decode
+from torchlint.discovery import SUFFIXES, File
 from torchlint.engine import Outcome
 from torchlint.fingerprint import Identities, Identity
 from torchlint.settings import SettingsError, matches
@@ -67,13 +68,13 @@ def since(workspace: Workspace, outcomes: Sequence[tuple[File, Outcome]], name: 
     root = os.getcwd()
     first = [file for file, outcome in outcomes if outcome.findings and tree.has(file.path)]
     entries = list(_identities(past, first, check, root))
-    baseline = Baseline(root, entries, lambda path: _text(workspace, path))
+    baseline = Baseline(root, entries, lambda path: text_of(workspace, path))
     new = [f for file, o in outcomes for f in baseline.split(file.path, workspace.text(file.path), o.findings).new]
     if not new:
         return baseline
     known = {repository.inside(file.path) for file in first}
     moved = [File(path, False) for path in _changed(tree, workspace) if path not in known]
-    return Baseline(root, [*entries, *_identities(past, moved, check, root)], lambda path: _text(workspace, path))
+    return Baseline(root, [*entries, *_identities(past, moved, check, root)], lambda path: text_of(workspace, path))
 
 
 def _identities(past: SnapshotWorkspace, files: list[File], check: Check, root: str) -> Iterable[Identity]:
@@ -90,11 +91,3 @@ def _changed(tree: Snapshot, workspace: Workspace) -> Iterable[str]:
             data = workspace.content(path)
             if data is None or not tree.repository.is_same(blob, data):
                 yield path
-
-
-def _text(workspace: Workspace, path: str) -> str | None:
-    data = workspace.content(path)
-    try:
-        return None if data is None else decode(data).text
-    except NotText:
-        return None
