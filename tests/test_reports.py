@@ -380,10 +380,10 @@ def test_diffs_at_the_ends_of_a_file() -> None:
 
     text = "a\nb\nc"
     added = [TextEdit(Span(1, 0, 1, 0), "new\n"), TextEdit(Span(3, 0, 3, 1), "d")]
-    assert list(diff(text, added, Style())) == ["  |", "  + new", "1 | a", "2 | b", "3 - c", "  + d", "  |"]
+    assert list(diff(Lines(text), added, Style())) == ["  |", "  + new", "1 | a", "2 | b", "3 - c", "  + d", "  |"]
     removed = [TextEdit(Span(2, 0, 3, 0), "")]
-    assert list(diff(text, removed, Style())) == ["  |", "1 | a", "2 - b", "3 | c", "  |"]
-    assert list(diff(text, [], Style())) == []
+    assert list(diff(Lines(text), removed, Style())) == ["  |", "1 | a", "2 - b", "3 | c", "  |"]
+    assert list(diff(Lines(text), [], Style())) == []
 
 
 def test_the_cap_is_visible_and_only_for_people_at_a_terminal(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:

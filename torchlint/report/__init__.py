@@ -12,6 +12,7 @@ from torchlint.rule import Rule
 from torchlint.source.text import Lines
 
 if TYPE_CHECKING:
+    from torchlint.fixes import TextEdit
     from torchlint.source.notebook import Cell
 
 FORMATS = {
@@ -109,6 +110,7 @@ class Results:
         self._text_of = text_of
         self._lines: dict[str, Lines] = {}
         self._cells: dict[str, list[Cell]] = {}
+        self._edits: dict[tuple[str, Fix], list[TextEdit] | None] = {}
         self._repository: str | None = None
         self._fingerprints: dict[Finding, str] | None = None
 
@@ -154,6 +156,16 @@ class Results:
                 self._lines.clear()
             found = self._lines[path] = Lines(self._text_of(path))
         return found
+
+    def edits(self, path: str, fix: Fix) -> Sequence[TextEdit] | None:
+        """What a fix changes in its file: nothing if a person has to do it, `None` if it cannot be made here."""
+        if not fix.verbs:
+            return ()
+        if (path, fix) not in self._edits:
+            from torchlint.fixes import edits_of
+
+            self._edits[path, fix] = edits_of(self.lines(path).text, fix)
+        return self._edits[path, fix]
 
     def shown(self, path: str) -> str:
         """A path as people write it: relative where it is inside the directory."""

@@ -5,9 +5,9 @@ No colours, no frames, no paths that depend on the machine, and the same order i
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from difflib import SequenceMatcher
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
 from torchlint.docs import doc_of
 from torchlint.findings import Finding, Fix, Safety, Severity
@@ -15,6 +15,9 @@ from torchlint.report import Results, Style
 from torchlint.report.frame import replaced_lines
 from torchlint.source.notebook import cell_at, cells_of
 from torchlint.source.text import Lines
+
+if TYPE_CHECKING:
+    from torchlint.fixes import TextEdit
 
 _HOW = {Safety.SAFE: "--fix", Safety.UNSAFE: "--fix --unsafe-fixes", Safety.SHOWN: "by hand"}
 
@@ -44,22 +47,18 @@ def _one_line(text: str) -> str:
 
 
 def _repair(results: Results, finding: Finding, fix: Fix) -> Iterator[str]:
-    lines = results.lines(finding.place.path)
-    hunks = list(_hunks(lines, fix))
+    path = finding.place.path
+    hunks = list(_hunks(results.lines(path), results.edits(path, fix) or ()))
     how = f" ({_HOW[fix.safety]})" if hunks else ""
     yield f"  help: {fix.title}{how}\n"
     if hunks:
         yield from ("```diff\n", *hunks, "```\n")
 
 
-def _hunks(lines: Lines, fix: Fix) -> Iterator[str]:
-    """What a fix changes, as hunks of a unified diff without context."""
-    if not fix.verbs:
-        return
-    from torchlint.fixes import edits_of
-
+def _hunks(lines: Lines, edits: Sequence[TextEdit]) -> Iterator[str]:
+    """What edits change, as hunks of a unified diff without context."""
     cells, moved, before = cells_of(lines.text), 0, None
-    for first, last, new in replaced_lines(lines, edits_of(lines.text, fix) or ()):
+    for first, last, new in replaced_lines(lines, edits):
         cell = cell_at(cells, first)
         if cell != before:
             before, moved = cell, 0

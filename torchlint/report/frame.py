@@ -76,10 +76,9 @@ def cells(text: str) -> int:
     return count + sum(1 if east_asian_width(c) in "WF" else -1 if combining(c) or c == "\u200d" else 0 for c in text)
 
 
-def diff(text: str, edits: Sequence[TextEdit], style: Style) -> Iterator[str]:
+def diff(lines: Lines, edits: Sequence[TextEdit], style: Style) -> Iterator[str]:
     """What edits change, as old and new lines with one line of context and the old numbers."""
-    lines = Lines(text)
-    cells = cells_of(text)
+    cells = cells_of(lines.text)
     rows = []
     for sign, number, line in _rows(lines, edits):
         cell = cell_at(cells, number)

@@ -45,14 +45,9 @@ def _repairs(results: Results, finding: Finding, style: Style) -> list[str]:
     out: list[str] = []
     for fix in finding.fixes:
         out.append(f"{style.paint('help', 1, 36)}: {fix.title}{_caution(fix.safety)}")
-        if not fix.verbs:
-            continue
-        from torchlint.fixes import edits_of
-
-        text = results.lines(finding.place.path).text
-        edits = edits_of(text, fix)
+        edits = results.edits(finding.place.path, fix)
         if edits:
-            out.extend(diff(text, edits, style))
+            out.extend(diff(results.lines(finding.place.path), edits, style))
     return out
 
 

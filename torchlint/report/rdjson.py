@@ -64,12 +64,9 @@ def _places(results: Results, finding: Finding) -> list[str]:
 def _suggestion(results: Results, finding: Finding) -> dict[str, Any] | None:
     """The primary fix as one replacement: reviewers apply suggestions one by one, so a part of a fix is none."""
     fix = finding.fix
-    if fix is None or not fix.verbs or fix.safety is Safety.SHOWN:
+    if fix is None or fix.safety is Safety.SHOWN:
         return None
-    from torchlint.fixes import edits_of
-
-    lines = results.lines(finding.place.path)
-    edits = edits_of(lines.text, fix)
+    lines, edits = results.lines(finding.place.path), results.edits(finding.place.path, fix)
     if not edits:
         return None
     span = Span(*edits[0].span[:2], *edits[-1].span[2:])

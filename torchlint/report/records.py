@@ -69,9 +69,7 @@ class Records:
     def _fix(self, path: str, fix: Fix | None) -> dict[str, Any] | None:
         if fix is None:
             return None
-        from torchlint.fixes import edits_of
-
-        edits = edits_of(self._results.lines(path).text, fix) if fix.verbs else []
+        edits = self._results.edits(path, fix)
         if edits is None:
             return None
         return {

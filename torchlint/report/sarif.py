@@ -172,10 +172,8 @@ def _fixes(results: Results, finding: Finding) -> Iterable[dict[str, Any]]:
 
 
 def _replacements(results: Results, path: str, fix: Fix) -> Iterable[dict[str, Any]]:
-    if not fix.verbs or path.endswith(".ipynb"):
+    if path.endswith(".ipynb"):
         return
-    from torchlint.fixes import edits_of
-
-    for edit in edits_of(results.lines(path).text, fix) or ():
+    for edit in results.edits(path, fix) or ():
         text = {"insertedContent": {"text": edit.text}} if edit.text else {}
         yield {"deletedRegion": _region(results, path, edit.span), **text}
