@@ -556,3 +556,33 @@ def test_a_killed_writer_loses_nothing(cli: Cli) -> None:
         writer.wait()
         entries = load(str(cli.directory / BASELINE)).entries
         assert entries and len(entries) >= first.count('"path"') - 3
+
+
+def notebook(*cells: str) -> str:
+    code = {"cell_type": "code", "execution_count": None, "metadata": {}, "outputs": []}
+    made = [{**code, "source": cell.splitlines(keepends=True)} for cell in cells]
+    python = {"language_info": {"name": "python"}}
+    return json.dumps({"cells": made, "metadata": python, "nbformat": 4, "nbformat_minor": 4}, indent=1) + "\n"
+
+
+def test_notebooks(cli: Cli) -> None:
+    """What is only suspicious is off in notebooks, so that a run without `--select` does not judge these entries."""
+    on = ("--select", "XX101,TL0")
+    cli.write("a.ipynb", notebook("import torch", "%time x = 1\nprint(1)"))
+    cli.run("baseline", *on)
+    commit(cli)
+    assert cli.check().lines == []
+    cli.write("a.ipynb", notebook("import torch"))
+    assert (cli.check().lines, count_stale(cli.check(*on).lines)) == ([], 1)
+    git(cli, "checkout", "-q", ".")
+    assert load(str(cli.directory / BASELINE)).entries == (Identity("a.ipynb", "XX101", "", "print(1)"),)
+    changed = notebook("import torch", "y = 1\nprint(2)", "%time x = 1\nprint(1)")
+    cli.write("a.ipynb", changed)
+    for options in ((), ("--no-baseline", "--since", "HEAD")):
+        assert [line.split(" XX101")[0] for line in cli.check(*on, *options).lines] == ["a.ipynb:cell 2:2:1:"]
+    assert cli.check(*on, "--staged").lines == []
+    git(cli, "add", "-A")
+    assert [line.split(" XX101")[0] for line in cli.check(*on, "--staged").lines] == ["a.ipynb:cell 2:2:1:"]
+    cli.run("check", *on, "--add-ignore", "old")
+    assert cli.read("a.ipynb") == changed.replace("print(2)", "print(2)  # torchlint: ignore[print-call] old")
+    assert cli.check(*on).lines == []

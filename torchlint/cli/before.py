@@ -11,13 +11,13 @@ from collections.abc import Callable, Iterable, Sequence
 from torchlint import hygiene
 from torchlint.baseline import Baseline, Stored, dump, load, stale, without
 from torchlint.cli.reporting import Total
-from torchlint.discovery import File
+from torchlint.discovery import NOTEBOOK, File
 from torchlint.engine import Outcome
 from torchlint.findings import Finding
 from torchlint.fingerprint import Identity
 from torchlint.report import Suppressed
 from torchlint.settings import SettingsError, baseline_of
-from torchlint.workspace import Workspace, shown
+from torchlint.workspace import Workspace, for_notebooks, shown
 
 Check = Callable[[Workspace, list[File]], Iterable[tuple[File, Outcome | None]]]
 
@@ -153,7 +153,8 @@ def judges(workspace: Workspace, files: frozenset[str], path: str, code: str, st
     elif workspace.content(path) is None and workspace.exists(path):
         return False
     try:
-        rules = workspace.ruleset(workspace.settings(os.path.dirname(path)))
+        settings = workspace.settings(os.path.dirname(path))
+        rules = workspace.ruleset(for_notebooks(settings) if path.endswith(NOTEBOOK) else settings)
     except SettingsError:
         return False
     return code in rules.codes and code not in rules.off_in(path.replace(os.sep, "/"))
