@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable
 from importlib import resources
 from itertools import pairwise
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
@@ -26,6 +27,8 @@ from readers import (
     rdjson_edits,
     sarif_edits,
 )
+from surface import ROOT as ROOT_OF_CHECKOUT
+from surface import program
 
 from torchlint import hygiene
 from torchlint.findings import Finding, Severity
@@ -137,6 +140,14 @@ def test_the_diff_of_agents_is_the_fix() -> None:
             assert patched(text.splitlines(), hunks) == apply(text, made or ()).splitlines(), sample.name
             applied += bool(hunks)
     assert applied > 50
+
+
+def test_the_page_about_reports_shows_what_agents_get(tmp_path: Path) -> None:
+    page = (ROOT_OF_CHECKOUT / "docs" / "reports.md").read_text(encoding="utf-8")
+    (source,) = re.findall(r"^```py\n(.*?)^```", page, re.DOTALL | re.MULTILINE)
+    (shown,) = re.findall(r"^````text\n(.*?)^````", page, re.DOTALL | re.MULTILINE)
+    (tmp_path / "train.py").write_text(source)
+    assert program("check", "--isolated", "--output-format", "agent", cwd=tmp_path).out == shown
 
 
 # Notebooks.

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import io
 import json
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
-from surface import PRINTS, Cli
+from surface import PRINTS, ROOT, Cli
 
 from torchlint.cli import reporting
 from torchlint.findings import Category, Finding, Fix, Place, Related, Safety, Severity, Span, Verb
@@ -359,8 +360,11 @@ def test_json_has_the_fields_of_ruff_and_counts_from_one(cli: Cli) -> None:
             }
         ],
         "suppressed": None,
+        "help": "Printed numbers are lost when the terminal closes.",
         "url": "https://example.org/print-call",
     }
+    page = (ROOT / "docs" / "reports.md").read_text(encoding="utf-8")
+    assert re.findall(r"^\| `(\w+)` \|", page, re.MULTILINE) == [*record, "fingerprint"]
     lines = cli.run("check", "--output-format", "json-lines").lines
     assert [json.loads(line)["code"] for line in lines] == ["XX101"]
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from torchlint.docs import doc_of
 from torchlint.findings import Finding, Fix, Place, Safety, Severity, Span
 from torchlint.report import Results
+from torchlint.rule import Rule
 
 if TYPE_CHECKING:
     from torchlint.fixes import TextEdit
@@ -18,6 +20,7 @@ class Records:
 
     def __init__(self, results: Results) -> None:
         self._results = results
+        self._help: dict[str, str] = {}
 
     def of(self, finding: Finding) -> dict[str, Any]:
         """The object of one finding."""
@@ -37,8 +40,15 @@ class Records:
             "related": [self._related(related.place, related.message) for related in finding.related],
             "fingerprint": self._results.fingerprint(finding),
             "suppressed": self._suppressed(finding),
+            "help": self._title(rule) if rule else None,
             "url": rule.url if rule else None,
         }
+
+    def _title(self, rule: Rule) -> str:
+        known = self._help.get(rule.code)
+        if known is None:
+            known = self._help[rule.code] = doc_of(rule).title
+        return known
 
     def _suppressed(self, finding: Finding) -> dict[str, str] | None:
         entry = self._results.suppressed.get(finding)
