@@ -51,6 +51,7 @@ ALLOWED: dict[str, set[str]] = {
     "baseline": {"baseline", "fingerprint", "hygiene", "settings"} | RECORDS,
     "engine": ENGINE,
     "workspace": ENGINE,
+    "cache": ENGINE,
     "laws": ENGINE | PACK | {"fixes"},
     "witness": RECORDS | {"report"},
     "report": SURFACE - {"cli", "lsp", "workspace"},

@@ -7,7 +7,8 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from torchlint.settings import Settings, matches
+from torchlint.settings import BASELINE, Settings, matches
+from torchlint.settings import FILES as CONFIGURATION
 
 if TYPE_CHECKING:
     from torchlint.source.notebook import Notebook
@@ -15,6 +16,10 @@ if TYPE_CHECKING:
 NOTEBOOK = ".ipynb"
 SUFFIXES = (".py", ".pyw", NOTEBOOK)
 _ROOT_MARKS = ("pyproject.toml", "setup.py", "setup.cfg", ".git")
+_CONFIGURES = frozenset(CONFIGURATION)
+MARKS = frozenset({*CONFIGURATION, *_ROOT_MARKS, BASELINE, ".gitignore"})
+"""Names whose presence in a directory decides about the files in it and below it."""
+
 _COOKIE = rb"^[ \t\f]*#.*?coding[:=][ \t]*([-\w.]+)"
 
 
@@ -55,68 +60,161 @@ class Decoded(NamedTuple):
         return self.mark + whole.encode(self.encoding)
 
 
+class Entry(NamedTuple):
+    """What a directory held when it was listed, after everything that is skipped was left out.
+
+    `stamp` is that of the directory (`stamp_of`), `filter` says what was skipped; `marks` are the names of `MARKS`.
+    """
+
+    stamp: tuple[int, int]
+    filter: str
+    files: tuple[str, ...]
+    inner: tuple[str, ...]
+    marks: tuple[str, ...]
+
+
+class Tree:
+    """The directories that were searched, so that what they hold need not be found out twice.
+
+    Args:
+        before: what is known of a directory from an earlier run; it counts as long as its stamp is that of the
+            directory and the same things are skipped.
+
+    `fresh` are the directories that were listed anew, `links` those of them with symbolic links, which can lead to
+    something else without a change of the directory.
+    """
+
+    def __init__(self, before: Callable[[str], Entry | None] = lambda _: None) -> None:
+        self.before = before
+        self.entries: dict[str, Entry] = {}
+        self.fresh: set[str] = set()
+        self.links: set[str] = set()
+
+    def has(self, directory: str, name: str) -> bool:
+        """Whether a directory has a file of `MARKS`."""
+        known = self.entries.get(directory)
+        return name in known.marks if known is not None else os.path.exists(os.path.join(directory, name))
+
+
+def stamp_of(status: os.stat_result) -> tuple[int, int]:
+    """The times at which a directory's list of names, or a file's content, last changed."""
+    return status.st_mtime_ns, status.st_ctime_ns
+
+
 def files(
     paths: Sequence[str],
     settings_for: Callable[[str], Settings],
     missing: Callable[[str], None],
     most: int | None = None,
+    tree: Tree | None = None,
+    force_exclude: bool = False,
 ) -> Iterator[File]:
-    """The Python files at and under some paths, each once, sorted within each directory.
+    """The Python files and notebooks at and under some paths, each once, files before directories, in order of name.
 
-    A named file is taken whatever it is called and whatever is excluded. `missing` is told about each path that does
-    not exist or cannot be entered, with one clear line. Symbolic links to directories are followed once. Under each
-    path not more than `most` directories are searched.
+    A named file is taken whatever it is called and whatever is excluded, unless `force_exclude` says otherwise.
+    `missing` is told about each path that does not exist or cannot be entered, with one clear line. Symbolic links to
+    directories are followed once. Under each path not more than `most` directories are searched.
     """
-    seen: set[str] = set()
+    tree = tree if tree is not None else Tree()
+    if len(paths) == 1 and os.path.isdir(paths[0]) and not force_exclude:
+        yield from _under(os.path.abspath(paths[0]), settings_for, missing, most, tree)
+        return
+    found: dict[str, File] = {}
     for path in paths:
         absolute = os.path.abspath(path)
+        if force_exclude and _excluded(absolute, settings_for):
+            continue
         if os.path.isdir(absolute):
-            found = _under(absolute, settings_for, missing, most)
+            for file in _under(absolute, settings_for, missing, most, tree):
+                found.setdefault(file.path, file)
         elif os.path.exists(absolute):
-            found = iter((File(absolute, True),))
+            found[absolute] = File(absolute, True)
         else:
             missing(f"{path}: no such file or directory")
-            continue
-        for file in found:
-            if file.path not in seen:
-                seen.add(file.path)
-                yield file
+    yield from sorted(found.values(), key=_place)
+
+
+def _place(file: File) -> tuple[tuple[bool, str], ...]:
+    """What files are sorted by: in each directory its files come first."""
+    *above, name = file.path.split(os.sep)
+    return (*((True, part) for part in above), (False, name))
+
+
+def _excluded(path: str, settings_for: Callable[[str], Settings]) -> bool:
+    settings = settings_for(path if os.path.isdir(path) else os.path.dirname(path))
+    return matches(path, settings.root, (*settings.exclude, *settings.extend_exclude))
 
 
 def _under(
-    top: str, settings_for: Callable[[str], Settings], missing: Callable[[str], None], most: int | None
+    top: str, settings_for: Callable[[str], Settings], missing: Callable[[str], None], most: int | None, tree: Tree
 ) -> Iterator[File]:
-    ignored = _GitIgnores(top)
+    ignored = _GitIgnores(top, tree)
     entered: set[tuple[int, int]] = set()
-    todo = [top]
+    todo: list[tuple[str, Settings | None]] = [(top, None)]
     while todo and (most is None or len(entered) < most):
-        directory = todo.pop()
+        directory, settings = todo.pop()
         try:
-            mark = os.stat(directory)
-            if (mark.st_dev, mark.st_ino) in entered:
+            status = os.stat(directory)
+            if (status.st_dev, status.st_ino) in entered:
                 continue
-            entered.add((mark.st_dev, mark.st_ino))
-            with os.scandir(directory) as scan:
-                entries = sorted(scan, key=lambda entry: entry.name)
+            entered.add((status.st_dev, status.st_ino))
+            entry = tree.entries.get(directory) or tree.before(directory)
+            scanned = None
+            if entry is None or entry.stamp != stamp_of(status):
+                scanned = _scanned(directory)
+                entry = _marked(scanned, stamp_of(status))
+            tree.entries[directory] = entry
+            if settings is None or not _CONFIGURES.isdisjoint(entry.marks):
+                settings = settings_for(directory)
+            skips = _filter(settings, ignored, directory)
+            if entry.filter != skips:
+                scanned = scanned if scanned is not None else _scanned(directory)
+                entry = _filtered(entry._replace(filter=skips), scanned, settings, ignored)
+                tree.entries[directory] = entry
+                tree.fresh.add(directory)
+                if any(item.is_symlink() for item in scanned):
+                    tree.links.add(directory)
         except OSError as error:
             missing(f"{_shown(directory)}: cannot be entered: {error.strerror or error}")
             continue
-        settings = settings_for(directory)
-        patterns = (*settings.exclude, *settings.extend_exclude)
-        inner = []
-        for entry in entries:
-            is_directory = _is_directory(entry)
-            if not is_directory and not entry.name.endswith(SUFFIXES):
-                continue
-            if matches(entry.path, settings.root, patterns):
-                continue
-            if settings.respect_gitignore and ignored.covers(entry.path, is_directory):
-                continue
-            if is_directory:
-                inner.append(entry.path)
-            elif _is_file(entry):
-                yield File(entry.path, False)
-        todo.extend(reversed(inner))
+        start = directory if directory.endswith(os.sep) else directory + os.sep
+        for name in entry.files:
+            yield File(start + name, False)
+        todo.extend((start + name, settings) for name in reversed(entry.inner))
+
+
+def _scanned(directory: str) -> list[os.DirEntry[str]]:
+    with os.scandir(directory) as scan:
+        return sorted(scan, key=lambda entry: entry.name)
+
+
+def _marked(scanned: list[os.DirEntry[str]], stamp: tuple[int, int]) -> Entry:
+    return Entry(stamp, "", (), (), tuple(entry.name for entry in scanned if entry.name in MARKS))
+
+
+def _filter(settings: Settings, ignored: _GitIgnores, directory: str) -> str:
+    """All that decides which names of a directory are skipped, as one text."""
+    git = ignored.text(directory) if settings.respect_gitignore else ""
+    return "\n".join(("+", settings.root, *settings.exclude, *settings.extend_exclude, git))
+
+
+def _filtered(entry: Entry, scanned: list[os.DirEntry[str]], settings: Settings, ignored: _GitIgnores) -> Entry:
+    patterns = (*settings.exclude, *settings.extend_exclude)
+    found: list[str] = []
+    inner: list[str] = []
+    for item in scanned:
+        is_directory = _is_directory(item)
+        if not is_directory and not item.name.endswith(SUFFIXES):
+            continue
+        if matches(item.path, settings.root, patterns):
+            continue
+        if settings.respect_gitignore and ignored.covers(item.path, is_directory):
+            continue
+        if is_directory:
+            inner.append(item.name)
+        elif _is_file(item):
+            found.append(item.name)
+    return entry._replace(files=tuple(found), inner=tuple(inner))
 
 
 def _is_directory(entry: os.DirEntry[str]) -> bool:
@@ -136,48 +234,66 @@ def _is_file(entry: os.DirEntry[str]) -> bool:
 class _GitIgnores:
     """The `.gitignore` files from the top of the repository down to each directory."""
 
-    def __init__(self, top: str) -> None:
-        self._specs: dict[str, Any] = {}
-        self._chains: dict[str, list[tuple[str, Any]]] = {}
+    def __init__(self, top: str, tree: Tree) -> None:
+        self._tree = tree
+        self._chains: dict[str, tuple[str, list[tuple[str, Any]]]] = {}
         self._repository = _above(top, (".git",))
+
+    def text(self, directory: str) -> str:
+        """All that the files say that count in a directory."""
+        return self._chain(directory)[0]
 
     def covers(self, path: str, is_directory: bool) -> bool:
         """Whether git would ignore the path; a later pattern or a deeper file overrides an earlier one."""
         ignored = False
-        for directory, spec in self._chain(os.path.dirname(path)):
+        for directory, spec in self._chain(os.path.dirname(path))[1]:
             relative = path[len(directory) :].lstrip(os.sep).replace(os.sep, "/")
             answer = spec.check_file(relative + "/" if is_directory else relative).include
             if answer is not None:
                 ignored = answer
         return ignored
 
-    def _chain(self, directory: str) -> list[tuple[str, Any]]:
+    def _chain(self, directory: str) -> tuple[str, list[tuple[str, Any]]]:
+        if self._repository is None:
+            return "", []
         known = self._chains.get(directory)
         if known is not None:
             return known
         parent = os.path.dirname(directory)
+        text = ""
         chain: list[tuple[str, Any]] = []
-        if self._repository and directory != self._repository and parent != directory:
-            chain = self._chain(parent)
-        spec = self._spec(directory)
-        if spec is not None:
-            chain = [*chain, (directory, spec)]
-        self._chains[directory] = chain
-        return chain
+        if directory != self._repository and parent != directory:
+            text, chain = self._chain(parent)
+        if self._tree.has(directory, ".gitignore"):
+            own = _text(os.path.join(directory, ".gitignore"))
+            text = f"{text}\0{directory}\0{own}"
+            chain = [*chain, (directory, _Spec(own))]
+        self._chains[directory] = text, chain
+        return text, chain
 
-    def _spec(self, directory: str) -> Any:
-        if self._repository is None:
-            return None
-        path = os.path.join(directory, ".gitignore")
-        if not os.path.isfile(path):
-            return None
-        from pathspec import GitIgnoreSpec
 
-        try:
-            with open(path, encoding="utf-8", errors="replace") as file:
-                return GitIgnoreSpec.from_lines(line for line in file.read().splitlines() if _valid(line))
-        except OSError:
-            return None
+class _Spec:
+    """The patterns of one `.gitignore`, read when the first path is asked about."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._spec: Any = None
+
+    def check_file(self, path: str) -> Any:
+        """What the patterns say of a path."""
+        if self._spec is None:
+            from pathspec import GitIgnoreSpec
+
+            self._spec = GitIgnoreSpec.from_lines(line for line in self._text.splitlines() if _valid(line))
+        return self._spec.check_file(path)
+
+
+def _text(path: str) -> str:
+    try:
+        with open(path, encoding="utf-8", errors="replace") as file:
+            return file.read()
+    except OSError:
+        return ""
 
 
 def _valid(line: str) -> bool:
@@ -201,23 +317,46 @@ def is_project(directory: str) -> bool:
     return any(os.path.exists(os.path.join(directory, mark)) for mark in _ROOT_MARKS)
 
 
-def project_root(path: str, checked: Sequence[str], cache: dict[str, str] | None = None) -> str:
+def project_root(
+    path: str, checked: Sequence[str], cache: dict[str, str] | None = None, tree: Tree | None = None
+) -> str:
     """The directory that imports of a file start from.
 
     That is the nearest one above it with a `pyproject.toml`, a `setup.py` or a repository; else the checked directory
     (of `checked`, absolute) that contains the file; else the file's own.
     """
     cache = {} if cache is None else cache
+    tree = Tree() if tree is None else tree
     directory = os.path.dirname(path)
     root = cache.get(directory)
     if root is None:
-        root = _above(directory, _ROOT_MARKS)
-        if root is None or root == os.path.dirname(root):
+        parent = os.path.dirname(directory)
+        if any(tree.has(directory, mark) for mark in _ROOT_MARKS) and parent != directory:
+            root = directory
+        elif parent != directory and (above := _marked_above(parent, cache, tree)):
+            root = above
+        else:
             around = [top for top in checked if directory == top or directory.startswith(top.rstrip(os.sep) + os.sep)]
             root = max(around, key=len, default=directory)
             root = root if os.path.isdir(root) else directory
         cache[directory] = root
     return root
+
+
+def _marked_above(directory: str, cache: dict[str, str], tree: Tree) -> str:
+    """The nearest marked directory at or above one, but for the top of the file system; empty if there is none."""
+    key = "\0" + directory
+    known = cache.get(key)
+    if known is None:
+        parent = os.path.dirname(directory)
+        if parent == directory:
+            known = ""
+        elif any(tree.has(directory, mark) for mark in _ROOT_MARKS):
+            known = directory
+        else:
+            known = _marked_above(parent, cache, tree)
+        cache[key] = known
+    return known
 
 
 def decode(data: bytes, path: str = "") -> Decoded:

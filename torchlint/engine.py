@@ -38,7 +38,8 @@ class Outcome(NamedTuple):
     `suppressed` are findings that a comment took out, with the comment's reason; `crashes` counts rules that failed;
     `complete` is false if the file does not parse; `unread` are then the lines that nothing certain is said about.
     `used` are the other files that the findings rest on, `sought` the paths whose existence they rest on, `words` those
-    that were looked for in all files of the project. Every finding has its final severity.
+    that were looked for in all files of the project, each with the files that have it. Every finding has its final
+    severity.
     """
 
     findings: tuple[Finding, ...]
@@ -47,7 +48,7 @@ class Outcome(NamedTuple):
     complete: bool = True
     used: frozenset[str] = frozenset()
     sought: frozenset[str] = frozenset()
-    words: frozenset[str] = frozenset()
+    words: tuple[tuple[str, tuple[str, ...]], ...] = ()
     unread: tuple[tuple[int, int], ...] = ()
 
 
@@ -56,7 +57,7 @@ class _Evidence(NamedTuple):
 
     used: set[str]
     sought: set[str]
-    words: set[str]
+    words: dict[str, tuple[str, ...]]
 
 
 NOTHING = Outcome(())
@@ -95,7 +96,7 @@ def check(path: str, text: str, project: Project, rules: Ruleset) -> Outcome:
     if error is not None:
         raw.append(_syntax_error(path, text, error))
     comments = suppress.read(path, text, tree, rules.known, rules.noqa)
-    evidence = _Evidence(set(), set(), set())
+    evidence = _Evidence(set(), set(), {})
     if running:
         raw.extend(_asked(path, text, project, tree, error is None, running, rules, crashed, evidence))
     codes = frozenset(rule.code for rule in selected)
@@ -109,7 +110,7 @@ def check(path: str, text: str, project: Project, rules: Ruleset) -> Outcome:
         error is None,
         frozenset(evidence.used - {path}),
         frozenset(evidence.sought),
-        frozenset(evidence.words),
+        tuple(sorted(evidence.words.items())),
         gaps,
     )
 

@@ -427,10 +427,13 @@ KEYS = (
 )
 
 
-def load(directory: str, cache: dict[str, Settings] | None = None) -> Settings:
+def load(
+    directory: str, cache: dict[str, Settings] | None = None, has: Callable[[str, str], bool] | None = None
+) -> Settings:
     """The settings for files in `directory`, from the nearest configuration file at or above it.
 
-    `cache` remembers the answer for every directory on the way.
+    `cache` remembers the answer for every directory on the way; `has` tells whether a directory may hold a name.
+    Without any file patterns start from the working directory.
 
     Raises:
         SettingsError: for a file that cannot be read, an unknown key or a value of the wrong type.
@@ -440,25 +443,30 @@ def load(directory: str, cache: dict[str, Settings] | None = None) -> Settings:
     current = os.path.abspath(directory)
     while current not in cache:
         passed.append(current)
-        file = _config_in(current)
+        file = _config_in(current, has)
         if file is not None:
             cache[current] = from_file(file)
             break
         parent = os.path.dirname(current)
         if parent == current:
-            cache[current] = Settings(root=os.path.abspath(directory))
+            cache[current] = Settings(root=os.getcwd())
             break
         current = parent
     found = cache[current]
     for path in passed:
-        cache[path] = found if found.file else found._replace(root=path)
+        cache[path] = found
     return cache[passed[0]] if passed else found
 
 
-def baseline_of(settings: Settings, directory: str, cache: dict[str, str | None] | None = None) -> str | None:
+def baseline_of(
+    settings: Settings,
+    directory: str,
+    cache: dict[str, str | None] | None = None,
+    has: Callable[[str, str], bool] | None = None,
+) -> str | None:
     """The baseline of a directory: the configured one, else the nearest `BASELINE` upwards, up to the repository's top.
 
-    `cache` remembers what was found in each directory.
+    `cache` remembers what was found in each directory; `has` tells whether a directory may hold a name.
     """
     if settings.baseline is not None:
         return os.path.abspath(settings.baseline)
@@ -466,17 +474,23 @@ def baseline_of(settings: Settings, directory: str, cache: dict[str, str | None]
     if directory not in cache:
         path = os.path.join(directory, BASELINE)
         parent = os.path.dirname(directory)
-        if os.path.isfile(path):
+        if (has is None or has(directory, BASELINE)) and os.path.isfile(path):
             cache[directory] = path
-        elif parent == directory or os.path.exists(os.path.join(directory, ".git")):
+        elif parent == directory or (has or _has)(directory, ".git"):
             cache[directory] = None
         else:
-            cache[directory] = baseline_of(settings, parent, cache)
+            cache[directory] = baseline_of(settings, parent, cache, has)
     return cache[directory]
 
 
-def _config_in(directory: str) -> str | None:
+def _has(directory: str, name: str) -> bool:
+    return os.path.exists(os.path.join(directory, name))
+
+
+def _config_in(directory: str, has: Callable[[str, str], bool] | None) -> str | None:
     for name in FILES:
+        if has is not None and not has(directory, name):
+            continue
         path = os.path.join(directory, name)
         if not os.path.isfile(path):
             continue

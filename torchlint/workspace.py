@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from torchlint import engine, packs
 from torchlint import settings as configuration
-from torchlint.discovery import NOTEBOOK, Decoded, File, NotText, decode, files, is_project, project_root
+from torchlint.discovery import NOTEBOOK, Decoded, File, NotText, Tree, decode, files, is_project, project_root
 from torchlint.engine import Outcome
 from torchlint.rule import Rule
 from torchlint.selection import Ruleset, build
@@ -33,6 +33,41 @@ class Overrides(NamedTuple):
     extend_select: tuple[str, ...] = ()
     ignore: tuple[str, ...] = ()
     per_file_ignores: tuple[tuple[str, tuple[str, ...]], ...] = ()
+
+
+class Torch(NamedTuple):
+    """The lowest version of torch that a project allows, and the first that it rules out at the upper end."""
+
+    lowest: tuple[int, int] | None
+    below: tuple[int, int] | None
+
+
+class Seen:
+    """What was read from disk: the digests of contents (`None`: nothing could be read), and which paths existed."""
+
+    def __init__(self) -> None:
+        from hashlib import sha1
+
+        self._digest = sha1
+        self.digests: dict[str, bytes | None] = {}
+        self.exists: dict[str, bool] = {}
+
+    def clear(self) -> None:
+        """Forget everything."""
+        self.digests.clear()
+        self.exists.clear()
+
+    def merge(self, digests: dict[str, bytes | None], exists: dict[str, bool]) -> None:
+        """Add what another process has seen; where two have seen different things, neither counts."""
+        for path, digest in digests.items():
+            if self.digests.setdefault(path, digest) != digest:
+                self.digests[path] = b""
+        self.exists.update(exists)
+
+    def content(self, path: str, data: bytes | None) -> None:
+        """Note what was read; the first reading counts."""
+        if path not in self.digests:
+            self.digests[path] = None if data is None else self._digest(data, usedforsecurity=False).digest()
 
 
 _PROJECTS_HELD = 1
@@ -62,12 +97,17 @@ class Workspace:
         self.checked = [os.path.abspath(path) for path in checked]
         self.unsaved = {} if unsaved is None else unsaved
         self.problems: list[str] = []
+        self.tree = Tree()
+        self.listed: list[File] | None = None
+        self.seen: Seen | None = None
+        self.broken_packs = False
         self._settings: dict[str, Settings] = {}
         self._changed: dict[tuple[str | None, str], Settings] = {}
         self._rules: dict[tuple[str, ...], list[Rule]] = {}
         self._rulesets: dict[tuple[str | None, str, tuple[str, ...]], Ruleset] = {}
         self._projects: dict[tuple[str, str | None], Project] = {}
         self._roots: dict[str, str] = {}
+        self._versions: dict[tuple[str, str | None], Torch] = {}
         self._exists: dict[str, bool] = {}
 
     def settings(self, directory: str) -> Settings:
@@ -80,7 +120,7 @@ class Workspace:
                 known = self._settings[""] = configuration.from_file(self.overrides.config)
             found = known
         else:
-            found = configuration.load(directory, self._settings)
+            found = configuration.load(directory, self._settings, self.tree.has)
         key = (found.file, "" if found.file else found.root)
         changed = self._changed.get(key)
         if changed is None:
@@ -105,6 +145,7 @@ class Workspace:
         if known is None:
             known, errors = packs.read(settings.packs)
             self._rules[settings.packs] = known
+            self.broken_packs |= bool(errors)
             self.problems.extend(_told(errors))
         return known
 
@@ -130,42 +171,62 @@ class Workspace:
         found = files(self.checked, self.settings, self.problems.append)
         return (file for file in found if not file.path.endswith(NOTEBOOK))
 
+    def root(self, path: str) -> str:
+        """The directory that imports of a file start from."""
+        return project_root(path, self.checked, self._roots, self.tree)
+
     def project(self, path: str, settings: Settings) -> Project:
         """The project that a file belongs to."""
         from torchlint.model import Project
 
-        root = project_root(path, self.checked, self._roots)
+        root = self.root(path)
         key = (root, settings.file)
         project = self._projects.get(key)
         if project is None:
-            version = settings.torch_version
-            if version is None:
-                from torchlint.torch_version import of_project
-
-                known = of_project(root)
-                version = known.version if known else None
+            version = self.torch(root, settings)
             posix = root.replace(os.sep, "/")
             project = Project(
                 posix,
                 self.content,
-                version,
+                version.lowest,
                 exists=self.exists,
-                files=lambda: self._python_files(root),
-                torch_below=lambda: None if settings.torch_version else _torch_below(root),
+                files=lambda: self.python_files(root),
+                torch_below=lambda: version.below,
             )
             while len(self._projects) >= _PROJECTS_HELD:
                 self._projects.pop(next(iter(self._projects))).close()
             self._projects[key] = project
         return project
 
-    def _python_files(self, root: str) -> list[str]:
+    def torch(self, root: str, settings: Settings) -> Torch:
+        """The versions of torch that a project allows."""
+        key = (root, settings.file)
+        known = self._versions.get(key)
+        if known is None:
+            if settings.torch_version is not None:
+                known = Torch(settings.torch_version, None)
+            else:
+                from torchlint.torch_version import below_of_project, of_project
+
+                found = of_project(root)
+                known = Torch(found.version if found else None, below_of_project(root))
+            self._versions[key] = known
+        return known
+
+    def python_files(self, root: str) -> list[str]:
         """All files of a project; around a lone script, that may lie in any directory, only those beside it."""
-        found = files([root], self.settings, lambda _: None, most=_MOST_DIRECTORIES if is_project(root) else 1)
-        named = (path for path in self.checked if path.endswith(".py"))
-        return [
-            path.replace(os.sep, "/")
-            for path in dict.fromkeys((*named, *(f.path for f in found if not f.path.endswith(NOTEBOOK))))
-        ]
+        named = [path for path in self.checked if path.endswith(".py")]
+        whole = is_project(root)
+        inside = root.rstrip(os.sep) + os.sep
+        if self.listed is not None and any(inside.startswith(top.rstrip(os.sep) + os.sep) for top in self.checked):
+            found = [file.path for file in self.listed if file.path.startswith(inside)]
+            if not whole:
+                found = [path for path in found if os.sep not in path[len(inside) :]]
+        else:
+            most = _MOST_DIRECTORIES if whole else 1
+            found = [file.path for file in files([root], self.settings, lambda _: None, most, self.tree)]
+        python = {path for path in (*named, *found) if not path.endswith(NOTEBOOK)}
+        return sorted(path.replace(os.sep, "/") for path in python)
 
     def content(self, path: str) -> bytes | None:
         """The content of a file, unsaved or on disk; `None` if there is none that can be read."""
@@ -174,15 +235,20 @@ class Workspace:
             return unsaved
         try:
             with open(path, "rb") as file:
-                return file.read()
+                data = file.read()
         except (OSError, ValueError):
-            return None
+            data = None
+        if self.seen is not None:
+            self.seen.content(path, data)
+        return data
 
     def exists(self, path: str) -> bool:
         """Whether there is a file or a directory."""
         known = self._exists.get(path)
         if known is None:
             known = self._exists[path] = path in self.unsaved or os.path.exists(path)
+        if self.seen is not None:
+            self.seen.exists[path] = known
         return known
 
     def text(self, path: str) -> str:
@@ -200,7 +266,10 @@ class Workspace:
             return unsaved
         try:
             with open(path, "rb") as file:
-                return file.read()
+                data = file.read()
+            if self.seen is not None:
+                self.seen.content(path, data)
+            return data
         except OSError as error:
             self.problems.append(f"{shown(path)}: cannot be read: {error.strerror or error}")
             return None
@@ -266,9 +335,3 @@ def shown(path: str) -> str:
     """A path as people write it: relative where it is below the working directory."""
     inside = os.getcwd().rstrip(os.sep) + os.sep
     return path[len(inside) :] if path.startswith(inside) else path
-
-
-def _torch_below(root: str) -> tuple[int, int] | None:
-    from torchlint.torch_version import below_of_project
-
-    return below_of_project(root)

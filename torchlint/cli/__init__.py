@@ -86,6 +86,10 @@ def _run(arguments: list[str]) -> int:
         from torchlint.cli.config import config
 
         return config(options)
+    if options.command == "clean":
+        from torchlint.cli.clean import clean
+
+        return clean(options)
     if options.command == "new-rule":
         from torchlint.cli.new_rule import new_rule
 
@@ -311,7 +315,20 @@ def _files(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument("--extend-exclude", action=_Words, metavar="PATTERNS", help="files and directories to skip")
     group.add_argument("--no-respect-gitignore", action="store_true", help="check files that git ignores")
+    group.add_argument(
+        "--force-exclude", action="store_true", help="skip what is excluded even if it is named on the command line"
+    )
     group.add_argument("-j", "--jobs", type=int, metavar="N", help="processes (default: as many as it pays)")
+    group.add_argument("--no-cache", action="store_true", help="neither use nor keep what earlier runs have found")
+    _cache_dir(group)
+
+
+def _cache_dir(group: argparse.ArgumentParser | argparse._ArgumentGroup) -> None:
+    group.add_argument(
+        "--cache-dir",
+        metavar="DIR",
+        help="where that is kept (default: TORCHLINT_CACHE_DIR, else torchlint in the user's cache directory)",
+    )
 
 
 def _rules(parser: argparse.ArgumentParser) -> None:
@@ -340,6 +357,7 @@ _COMMANDS = (
     _Command("baseline", (), _baseline, "take the findings of now as given"),
     _Command("new-rule", (), _new_rule, "start a rule of your own"),
     _Command("test-pack", (), _test_pack, "try the rules of a pack on their own examples"),
+    _Command("clean", (), _cache_dir, "remove what earlier runs have kept"),
     _Command("server", ("lsp",), lambda parser: None, "serve an editor on standard input and output"),
     _Command("version", (), _version, "show the version"),
 )

@@ -19,6 +19,7 @@ from torchlint.settings import SettingsError, baseline_of
 from torchlint.workspace import Workspace, shown
 
 if TYPE_CHECKING:
+    from torchlint.cache import Cache
     from torchlint.cli.before import Before
 
 _STDIN = "-"
@@ -32,11 +33,12 @@ def check(options: argparse.Namespace) -> int:
     if _STDIN in paths:
         return _check_stdin(options, outputs, started)
     workspace = Workspace(overrides_of(options), paths)
+    cache = _cache(workspace, options)
     if options.show_settings:
         from torchlint.cli.show_settings import show_settings
 
         return show_settings(workspace, paths)
-    files = list(_listed(workspace, paths))
+    files = _listed(workspace, paths, options)
     if options.staged:
         workspace, files = _staged(workspace, paths, options)
     if options.show_files:
@@ -45,11 +47,21 @@ def check(options: argparse.Namespace) -> int:
         return tell_problems(workspace)
     if not files and not workspace.problems:
         sys.stderr.write("torchlint: no Python files found\n")
-    total = _run(workspace, files, options)
+    total = _run(workspace, files, options, cache)
     return report(workspace, total, options, outputs, started)
 
 
-def _listed(workspace: Workspace, paths: list[str]) -> list[File]:
+def _cache(workspace: Workspace, options: argparse.Namespace) -> Cache | None:
+    """What earlier runs have found; `None` where nobody is to know, or there is no place to keep it."""
+    if options.no_cache or options.staged or options.show_settings or options.show_files:
+        return None
+    from torchlint.cache import Cache, directory_of
+
+    directory = directory_of(options.cache_dir)
+    return Cache(workspace, directory) if directory is not None else None
+
+
+def _listed(workspace: Workspace, paths: list[str], options: argparse.Namespace) -> list[File]:
     workspace.checked = [os.path.abspath(path) for path in paths]
     for path in paths:
         workspace.settings(path if os.path.isdir(path) else os.path.dirname(os.path.abspath(path)))
@@ -57,7 +69,11 @@ def _listed(workspace: Workspace, paths: list[str]) -> list[File]:
     workspace.ruleset(settings)
     from torchlint.discovery import files
 
-    return list(files(paths, workspace.settings, workspace.problems.append))
+    told = workspace.problems.append
+    workspace.listed = list(
+        files(paths, workspace.settings, told, tree=workspace.tree, force_exclude=options.force_exclude)
+    )
+    return workspace.listed
 
 
 def _staged(workspace: Workspace, paths: list[str], options: argparse.Namespace) -> tuple[Workspace, list[File]]:
@@ -68,13 +84,13 @@ def _staged(workspace: Workspace, paths: list[str], options: argparse.Namespace)
     return staged(workspace, paths)
 
 
-def _run(workspace: Workspace, files: list[File], options: argparse.Namespace) -> Total:
+def _run(workspace: Workspace, files: list[File], options: argparse.Namespace, cache: Cache | None) -> Total:
     progress = Progress(len(files), not options.quiet)
     mends = options.fix or options.fix_only or options.diff or options.add_ignore is not None
     mender = _Mender(workspace, options) if mends else None
     by_file: list[tuple[File, Outcome]] = []
     try:
-        for file, outcome in _outcomes(workspace, files, options.jobs, progress):
+        for file, outcome in _outcomes(workspace, files, options.jobs, progress, cache):
             if outcome is not None:
                 by_file.append((file, outcome))
     finally:
@@ -100,7 +116,10 @@ def _before(
     if options.since is None and options.baseline is None:
         places: dict[str, str | None] = {}
         directories = {os.path.dirname(file.path) for file in files}
-        holding = (baseline_of(workspace.settings(directory), directory, places) for directory in directories)
+        holding = (
+            baseline_of(workspace.settings(directory), directory, places, workspace.tree.has)
+            for directory in directories
+        )
         if options.no_baseline or options.isolated or not any(holding):
             return None
     from torchlint.cli.before import Before
@@ -113,8 +132,25 @@ def _before(
 
 
 def _outcomes(
+    workspace: Workspace, files: list[File], jobs: int | None, progress: Progress, cache: Cache | None = None
+) -> Iterable[tuple[File, Outcome | None]]:
+    if cache is None:
+        return _computed(workspace, files, jobs, progress)
+    known = cache.known(files)
+    rest = [file for number, file in enumerate(files) if number not in known]
+    progress.step(len(known))
+    computed = dict(_computed(workspace, rest, jobs, progress))
+    for file, outcome in computed.items():
+        cache.add(file, outcome)
+    cache.save()
+    return [(file, known[number] if number in known else computed[file]) for number, file in enumerate(files)]
+
+
+def _computed(
     workspace: Workspace, files: list[File], jobs: int | None, progress: Progress
 ) -> Iterable[tuple[File, Outcome | None]]:
+    if not files:
+        return []
     if len(files) == 1:
         return [(files[0], workspace.check(files[0]))]
     from torchlint.cli.parallel import outcomes

@@ -9,7 +9,7 @@ import os
 from collections.abc import Iterable
 from typing import IO, NamedTuple
 
-from torchlint.discovery import SUFFIXES
+from torchlint.discovery import NOTEBOOK, SUFFIXES
 from torchlint.settings import SettingsError
 from torchlint.workspace import Workspace
 
@@ -215,13 +215,13 @@ class SnapshotWorkspace(Workspace):
         is_python = path.endswith(SUFFIXES) or "." not in os.path.basename(path)
         return is_python and self.snapshot.repository.holds(path) and "site-packages" not in path
 
-    def _python_files(self, root: str) -> list[str]:
+    def python_files(self, root: str) -> list[str]:
         from torchlint.settings import matches
 
         found = []
         top = self.snapshot.repository.inside(root).rstrip(os.sep) + os.sep
         for path in sorted(self.snapshot.blobs):
-            if path.endswith(SUFFIXES) and path.startswith(top):
+            if path.endswith(SUFFIXES) and not path.endswith(NOTEBOOK) and path.startswith(top):
                 settings = self.settings(os.path.dirname(path))
                 if not matches(path, settings.root, (*settings.exclude, *settings.extend_exclude)):
                     found.append(path.replace(os.sep, "/"))

@@ -109,7 +109,9 @@ def _forked(
         os.close(feed)
         feed = -1
         for answer in _answers(workers):
-            chunk, found, problems = pickle.loads(answer)
+            chunk, found, problems, seen = pickle.loads(answer)
+            if workspace.seen is not None:
+                workspace.seen.merge(*seen)
             done.add(chunk)
             results.update(found)
             workspace.problems.extend(problem for problem in problems if problem not in workspace.problems)
@@ -143,13 +145,17 @@ def _work(workspace: Workspace, files: Sequence[File], chunks: list[range], toke
             number = int.from_bytes(token, "little")
             found: dict[int, Outcome] = {}
             workspace.problems.clear()
+            if workspace.seen is not None:
+                workspace.seen.clear()
             for index in chunks[number]:
                 outcome = workspace.check(files[index])
                 if outcome is not None:
                     found[index] = outcome
                 checked += 1
                 _sweep(checked)
-            _send(answers, pickle.dumps((number, found, list(workspace.problems)), pickle.HIGHEST_PROTOCOL))
+            seen = (workspace.seen.digests, workspace.seen.exists) if workspace.seen is not None else ({}, {})
+            answer = (number, found, list(workspace.problems), seen)
+            _send(answers, pickle.dumps(answer, pickle.HIGHEST_PROTOCOL))
         code = 0
     except BrokenPipeError:
         pass

@@ -14,6 +14,7 @@ def version(options: argparse.Namespace) -> int:
     sys.stdout.write(f"torchlint {torchlint.__version__}\n")
     if not getattr(options, "verbose", False):
         return 0
+    from torchlint.cache import directory_of
     from torchlint.discovery import project_root
     from torchlint.torch_version import of_project
     from torchlint.workspace import Workspace
@@ -37,6 +38,7 @@ def version(options: argparse.Namespace) -> int:
         "configuration": settings.file or "none",
         "torch": torch,
         "rules": f"{len(rules)}, {len(workspace.ruleset(settings).selected)} on here",
+        "cache": directory_of() or "none",
         "packs": ", ".join(settings.packs) or "none besides the built-in one",
     }
     for name, value in lines.items():

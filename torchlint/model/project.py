@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import ast
 import posixpath
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from torchlint.model.classes import ClassModel
 from torchlint.model.syntax import Class, Function, Source
@@ -59,14 +59,14 @@ class Project:
         self._torch_below = torch_below
         self.used: set[str] = set()
         self.sought: set[str] = set()
-        self.words: set[str] = set()
+        self.words: dict[str, tuple[str, ...]] = {}
         self._refused: set[str] = set()
         self._own: Source | None = None
         self._checked: Source | None = None
         self._sources: dict[str, Source | None] = {}
         self._places: dict[tuple[str, str], tuple[tuple[str, str] | None, frozenset[str]]] = {}
-        self._mentions: dict[str, list[str]] = {}
-        self._listed: list[str] | None = None
+        self._mentions: dict[str, tuple[str, ...]] = {}
+        self._listed: dict[str, None] | None = None
         self._outside: set[str] = set()  # changed files that were not in the list that was made after the change
         self._imports: dict[tuple[str, str], Value] = {}
         self._numbers: dict[object, int] = {}
@@ -141,7 +141,7 @@ class Project:
 
     def finish(self) -> None:
         """Forget what was worked out for the last checked file, and drop files beyond the memory bound."""
-        self.used, self.sought, self.words = set(), set(), set()
+        self.used, self.sought, self.words = set(), set(), {}
         self._refused.clear()
         self._read_now = 0
         touched = {id(frame.source): frame.source for frame in self._open}
@@ -181,9 +181,9 @@ class Project:
             for word, paths in self._mentions.items():
                 mentions = word.encode() in content
                 if mentions and path not in paths:
-                    paths.append(path)
+                    self._mentions[word] = (*paths, path)
                 elif not mentions and path in paths:
-                    paths.remove(path)
+                    self._mentions[word] = tuple(other for other in paths if other != path)
         elif content is None or path not in self._outside:
             self._outside = {path} if content is None else {*self._outside, path}
             self._listed = None
@@ -218,18 +218,18 @@ class Project:
         """Whether some file of the project contains one of the words, as text."""
         return any(self.mentioning(word) for word in words)
 
-    def mentioning(self, word: str) -> list[str]:
+    def mentioning(self, word: str) -> Sequence[str]:
         """The files of the project, and the checked one wherever it lies, that contain a word, as text."""
-        self.words.add(word)
+        if self._listed is None:
+            self._listed = dict.fromkeys(self.files())
         if word not in self._mentions:
             needle = word.encode()
-            if self._listed is None:
-                self._listed = list(self.files())
-            self._mentions[word] = [path for path in self._listed if needle in (self._read(path) or b"")]
+            self._mentions[word] = tuple(path for path in self._listed if needle in (self._read(path) or b""))
+        found = self.words[word] = self._mentions[word]
         own = self._checked
-        if own is not None and word in own.text and own.path not in (self._listed or ()):
-            return [own.path, *self._mentions[word]]
-        return self._mentions[word]
+        if own is not None and word in own.text and own.path not in self._listed:
+            return (own.path, *found)
+        return found
 
     def call_sites(self, function: Function) -> list[tuple[ast.Call, Frame]] | None:
         """All calls of a function that can be found in the project's files and in its own.
