@@ -108,6 +108,31 @@ def test_profiles_are_valid_tables(name: str) -> None:
     assert read({"profile": name}, Settings("/"), str).profile == name
 
 
+@pytest.mark.parametrize(
+    ("configuration", "marked", "fixed"),
+    [
+        ("", ["XX101"], "for i in x:\n    log(i)\n"),
+        ("extend-safe-fixes = ['XX103']", ["XX103", "XX101"], "for i in x:\n    count += 1\n    log(i)\n"),
+        ("extend-unsafe-fixes = ['XX1']", [], "for i in x:\n    print(i)\n"),
+        (
+            "extend-unsafe-fixes = ['XX1']\nextend-safe-fixes = ['counted-loop']",
+            ["XX103"],
+            "for i in x:\n    count += 1\n    print(i)\n",
+        ),
+        ("extend-unsafe-fixes = ['ALL']\nextend-safe-fixes = ['ALL']", [], "for i in x:\n    print(i)\n"),
+    ],
+)
+def test_the_safety_of_fixes_is_a_choice_of_the_project(
+    cli: Cli, configuration: str, marked: list[str], fixed: str
+) -> None:
+    cli.write("torchlint.toml", configuration)
+    cli.write("a.py", "import torch\n\nfor i in x:\n    print(i)\n")
+    assert [line.split()[1] for line in cli.check().lines if "[*]" in line] == marked
+    cli.run("check", "--fix")
+    assert cli.read("a.py") == "import torch\n\n" + fixed
+    assert "`extend-safe-fixes` names `nope`" in cli.run("check", "--config", "extend-safe-fixes=['nope']").err
+
+
 def test_a_profile_of_the_command_line_goes_over_the_file(cli: Cli) -> None:
     cli.write("torchlint.toml", "select = ['XX103']")
     cli.write("a.py", PRINTS + "ping\n")

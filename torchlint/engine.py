@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
 from torchlint import hygiene, suppress
-from torchlint.findings import Finding, Place, Severity, Span
+from torchlint.findings import Finding, Place, Safety, Severity, Span
 from torchlint.selection import Ruleset
 from torchlint.source.broken import parse, unread
 
@@ -102,9 +102,9 @@ def check(path: str, text: str, project: Project, rules: Ruleset) -> Outcome:
     codes = frozenset(rule.code for rule in selected)
     found = [finding for finding in raw if finding.code in codes or finding.code == hygiene.RULE_CRASHED.code]
     left, suppressed = suppress.apply(path, _distinct(found), comments, codes - crashed, error is None)
-    judged = [(_with_severity(finding, rules), reason) for finding, reason in suppressed]
+    judged = [(_configured(finding, rules), reason) for finding, reason in suppressed]
     return Outcome(
-        tuple(sorted((_with_severity(finding, rules) for finding in left), key=_order)),
+        tuple(sorted((_configured(finding, rules) for finding in left), key=_order)),
         tuple(sorted(judged, key=lambda pair: _order(pair[0]))),
         sum(finding.code == hygiene.RULE_CRASHED.code for finding in raw),
         error is None,
@@ -120,7 +120,7 @@ def broken_file(path: str, rules: Ruleset, message: str, line: int = 1, column: 
     if hygiene.SYNTAX_ERROR.code not in rules.codes - rules.off_in(path):
         return Outcome((), complete=False)
     finding = _own(hygiene.SYNTAX_ERROR, path, Span(line, column, line, column), message)
-    return Outcome((_with_severity(finding, rules),), complete=False)
+    return Outcome((_configured(finding, rules),), complete=False)
 
 
 def _asked(
@@ -204,12 +204,16 @@ def _own(rule: Rule, path: str, span: Span, message: str) -> Finding:
     return Finding(rule.code, rule.name, Place(path, span), message)
 
 
-def _with_severity(finding: Finding, rules: Ruleset) -> Finding:
+def _configured(finding: Finding, rules: Ruleset) -> Finding:
     severity = rules.severities.get(finding.code) or finding.severity
     if severity is None:
         rule = rules.known.get(finding.code)
         severity = rule.severity if rule else Severity.WARNING
-    return finding._replace(severity=severity)
+    safety = rules.safeties.get(finding.code)
+    if safety is None or not finding.fixes:
+        return finding._replace(severity=severity)
+    fixes = tuple(fix if fix.safety is Safety.SHOWN else fix._replace(safety=safety) for fix in finding.fixes)
+    return finding._replace(severity=severity, fixes=fixes)
 
 
 def _distinct(findings: Iterable[Finding]) -> list[Finding]:

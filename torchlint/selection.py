@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from torchlint import hygiene
-from torchlint.findings import Category, Severity
+from torchlint.findings import Category, Safety, Severity
 from torchlint.rule import Rule
 from torchlint.settings import Settings, SettingsError, matches, nearest
 
@@ -21,7 +21,7 @@ class Ruleset(NamedTuple):
 
     `known` has every code, name and former name; `ignores` are the rules that are off in some files, by pattern;
     `options` are the values of the rules' options, by rule name, with the defaults filled in. `noqa` says whether
-    `# noqa: CODE` suppresses findings.
+    `# noqa: CODE` suppresses findings; `safeties` is what safe and unsafe fixes of a rule count as instead.
     """
 
     known: Mapping[str, Rule]
@@ -31,6 +31,7 @@ class Ruleset(NamedTuple):
     options: Mapping[str, Mapping[str, Any]] = {}
     root: str = ""
     noqa: bool = False
+    safeties: Mapping[str, Safety] = {}
 
     @property
     def codes(self) -> frozenset[str]:
@@ -75,6 +76,7 @@ def build(
         options=_options(known, settings),
         root=settings.root,
         noqa=settings.noqa,
+        safeties=_safeties(everything, known, settings),
     )
 
 
@@ -159,6 +161,21 @@ def _severities(rules: Sequence[Rule], known: Mapping[str, Rule], settings: Sett
         best = max(levels, key=lambda selector: levels[selector], default=None)
         if best is not None and levels[best]:
             chosen[rule.code] = settings.severity[best]
+    return chosen
+
+
+def _safeties(rules: Sequence[Rule], known: Mapping[str, Rule], settings: Settings) -> dict[str, Safety]:
+    """The safety that the configuration gives to the fixes of a rule; of equal selectors the careful one wins."""
+    if not (settings.extend_safe_fixes or settings.extend_unsafe_fixes):
+        return {}
+    for key in ("extend-safe-fixes", "extend-unsafe-fixes"):
+        _verify(known, getattr(settings, key.replace("-", "_")), settings, key)
+    chosen: dict[str, Safety] = {}
+    for rule in rules:
+        safe = _level(rule, known, settings.extend_safe_fixes, preview=True)
+        unsafe = _level(rule, known, settings.extend_unsafe_fixes, preview=True)
+        if safe or unsafe:
+            chosen[rule.code] = Safety.SAFE if safe > unsafe else Safety.UNSAFE
     return chosen
 
 

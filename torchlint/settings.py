@@ -77,6 +77,8 @@ class Settings(NamedTuple):
     packs: tuple[str, ...] = ()
     rules: Mapping[str, Mapping[str, Any]] = {}
     fail_on: str = "warning"
+    extend_safe_fixes: tuple[str, ...] = ()
+    extend_unsafe_fixes: tuple[str, ...] = ()
     baseline: str | None = None
     noqa: bool = False
     origins: Mapping[str, tuple[str, ...]] = {}
@@ -407,6 +409,21 @@ KEYS = (
         '"warning"',
         "The least severity of a finding that makes `torchlint check` exit with 1.",
         'fail-on = "error"',
+    ),
+    Key(
+        "extend-safe-fixes",
+        SELECTORS,
+        "[]",
+        "Rules whose unsafe fixes count as safe in this project, so that `--fix` applies them. Sketches stay sketches.",
+        'extend-safe-fixes = ["missing-zero-grad"]',
+    ),
+    Key(
+        "extend-unsafe-fixes",
+        SELECTORS,
+        "[]",
+        "Rules whose safe fixes count as unsafe in this project. Where both lists name a rule, the more specific "
+        "selector wins.",
+        'extend-unsafe-fixes = ["TL6"]',
     ),
     Key(
         "baseline",
