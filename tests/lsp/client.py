@@ -122,11 +122,15 @@ class Client:
         """Send a notification."""
         self._send({"jsonrpc": "2.0", "method": method, "params": params})
 
+    def send(self, method: str, params: Any) -> int:
+        """Send a request; its number."""
+        self._next += 1
+        self._send({"jsonrpc": "2.0", "id": self._next, "method": method, "params": params})
+        return self._next
+
     def request(self, method: str, params: Any) -> Any:
         """Send a request and wait for its result."""
-        self._next += 1
-        number = self._next
-        self._send({"jsonrpc": "2.0", "id": number, "method": method, "params": params})
+        number = self.send(method, params)
         self.until(lambda: number in self._answers, f"an answer to {method}")
         answer = self._answers.pop(number)
         if "error" in answer:
@@ -193,7 +197,10 @@ class Client:
             self._answers[message["id"]] = message
 
     def _send(self, message: dict[str, Any]) -> None:
-        body = json.dumps(message).encode()
+        self.raw(json.dumps(message).encode())
+
+    def raw(self, body: bytes) -> None:
+        """Send any bytes as a message."""
         assert self.process.stdin is not None
         self.process.stdin.write(b"Content-Length: %d\r\n\r\n" % len(body) + body)
         self.process.stdin.flush()

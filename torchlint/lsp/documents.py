@@ -33,7 +33,7 @@ class Document(TextDocument):
     @property
     def is_python(self) -> bool:
         """Whether this is a program that can be checked."""
-        return self.language_id == "python" or self.path.endswith((".py", ".pyw"))
+        return (self.language_id == "python" or self.path.endswith((".py", ".pyw"))) and not self.path.endswith(".toml")
 
     def apply_change(self, change: types.TextDocumentContentChangeEvent) -> None:
         """Apply one edit of the client; places beyond the text count as its end."""

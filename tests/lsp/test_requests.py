@@ -1,0 +1,375 @@
+"""What an editor asks: code actions, hovers, commands, a whole workspace; and what goes wrong on the way."""
+
+from __future__ import annotations
+
+import json
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.lsp.client import VSCODE, Client, applied, edits_of
+from torchlint import docs, packs
+from torchlint.lsp.session import Session, ignore_edit, ignore_file_edit
+
+AMP = "import torch\n\nwith torch.cuda.amp.autocast():\n    pass\nwith torch.cuda.amp.autocast():\n    print(1)\n"
+LOSS = """\
+import torch
+from torch.nn import functional as F
+
+
+def loss_of(model, x, y):
+    return F.cross_entropy(F.softmax(model(x), dim=-1), y)
+"""
+
+
+@pytest.fixture
+def client(tmp_path: Path) -> Iterator[Client]:
+    client = Client(tmp_path)
+    yield client
+    client.process.kill()
+    client.process.wait()
+
+
+# code actions
+
+
+def test_all_safe_fixes_of_a_rule(client: Client) -> None:
+    uri = client.open("amp.py", AMP)
+    first, _ = client.wait(uri, 1)
+    (action,) = [a for a in client.actions(uri, first) if a["title"].startswith("Fix all 2 safe")]
+    client.change(uri, applied(AMP, edits_of(action["edit"], uri)), 2)
+    assert client.codes(uri, 2) == []
+
+
+@pytest.mark.parametrize(
+    ("only", "kinds"),
+    [
+        (["source.fixAll"], ["source.fixAll.torchlint"]),
+        (["source"], ["source.fixAll.torchlint"]),
+        (["source.fixAll.torchlint"], ["source.fixAll.torchlint"]),
+        (["notebook.source.fixAll"], ["notebook.source.fixAll.torchlint"]),
+        (["source.organizeImports"], []),
+        (["source.fixAll.ruff"], []),
+        (["refactor"], []),
+        ([], []),
+    ],
+)
+def test_what_is_asked_for_by_kind(client: Client, only: list[str], kinds: list[str]) -> None:
+    uri = client.open("amp.py", AMP)
+    client.wait(uri, 1)
+    assert [action["kind"] for action in client.actions(uri, only=only)] == kinds
+
+
+def test_edits_carry_the_version_and_old_findings_have_no_actions(client: Client) -> None:
+    uri = client.open("amp.py", AMP)
+    items = client.wait(uri, 1)
+    edits = [action["edit"] for action in client.actions(uri, items[0]) if "edit" in action]
+    assert all(change["textDocument"]["version"] == 1 for edit in edits for change in edit["documentChanges"])
+    client.insert(uri, 2, {"line": 0, "character": 0}, "# a new first line\n")
+    assert client.actions(uri, items[0]) == [], "the edits would be one line off"
+    client.wait(uri, 2)
+    assert client.actions(uri, items[0]) == []
+    assert client.actions(uri, client.diagnostics[uri][0])
+
+
+def test_fix_all_in_a_notebook_is_one_edit_over_its_cells(client: Client) -> None:
+    uri = client.uri("amp.ipynb")
+    texts = ["import torch\n", "%time\nwith torch.cuda.amp.autocast():\n    pass", "print(1)", AMP.split("\n", 2)[2]]
+    cells = [{"kind": 2, "document": f"vscode-notebook-cell:{uri}#W{i}s"} for i in range(len(texts))]
+    names = [str(cell["document"]) for cell in cells]
+    items = [
+        {"uri": name, "languageId": "python", "version": 1, "text": text}
+        for name, text in zip(names, texts, strict=True)
+    ]
+    (client.folder / "torchlint.toml").write_text('select = ["TL902"]\n')
+    notebook = {"uri": uri, "notebookType": "jupyter-notebook", "version": 1, "cells": cells}
+    client.notify("notebookDocument/didOpen", {"notebookDocument": notebook, "cellTextDocuments": items})
+    assert [len(client.wait(name)) for name in names] == [0, 1, 0, 2]
+    (action,) = client.actions(names[0], only=["notebook.source.fixAll.torchlint"])
+    new = [applied(text, edits_of(action["edit"], name)) for text, name in zip(texts, names, strict=True)]
+    assert [text.count("torch.amp.autocast(") for text in new] == [0, 1, 0, 2]
+    assert new[1].startswith("%time\nwith torch.amp")
+    (ignore,) = [
+        a
+        for a in client.actions(names[3], client.diagnostics[names[3]][0])
+        if a["title"].endswith("in this file") and "Ignore" in a["title"]
+    ]
+    assert edits_of(ignore["edit"], names[3])[0]["range"]["start"] == {"line": 0, "character": 0}
+
+
+def test_every_way_to_ignore_silences(tmp_path: Path) -> None:
+    """For each finding of all examples: the comment on the line, and the one for the file."""
+    session = Session([str(tmp_path)])
+    (tmp_path / "torchlint.toml").write_text('select = ["ALL"]\npreview = true\n')
+    seen = 0
+    for rule in packs.load():
+        for number, example in enumerate(docs.doc_of(rule).of("bad")):
+            folder = tmp_path / f"{rule.code}_{number}"
+            folder.mkdir()
+            for name, text in example.plain.files:
+                (folder / name).write_text(text)
+            for name, text in example.plain.files:
+                path = str(folder / name)
+                result = session.check(path, text)
+                for finding in result.outcome.findings:
+                    seen += 1
+                    for edit in (
+                        ignore_edit(result.lines, finding, "because"),
+                        ignore_file_edit(result.lines, finding, "because", None),
+                    ):
+                        at = result.lines.offset(edit.line, edit.column)
+                        now = session.check(path, text[:at] + edit.text + text[at:])
+                        shift = edit.text.count("\n")
+                        left = [(f.code, f.place.span.line) for f in now.outcome.findings]
+                        assert now.outcome.complete
+                        assert (finding.code, finding.place.span.line + shift) not in left, (path, edit)
+                        assert "unused-ignore" not in {f.name for f in now.outcome.findings}, (path, edit)
+                session.drop(path)
+    assert seen > 100
+
+
+# hovers
+
+
+def test_hover_on_names_in_the_configuration(client: Client) -> None:
+    text = (
+        '[project]\nname = "missing-zero-grad"\n[tool.torchlint]\n'
+        'ignore = ["host-sync-in-step", "TL101"]\n[tool.torchlint.rules.missing-warmup]\n[tool.other]\nx = "TL101"\n'
+    )
+    uri = client.open("pyproject.toml", text)
+    assert client.hover(uri, 1, 12) == ""
+    assert "host-sync-in-step (TL603)" in client.hover(uri, 3, 14)
+    assert "missing-zero-grad (TL101)" in client.hover(uri, 3, 34)
+    assert "more specific selector" in client.hover(uri, 3, 2)
+    assert "missing-warmup (TL108)" in client.hover(uri, 4, 26)
+    assert client.hover(uri, 6, 6) == ""
+    assert uri not in client.diagnostics, "a configuration file is no program"
+
+
+def test_hover_on_a_name_behind_wide_characters(client: Client) -> None:
+    text = "import torch; x = '😀😀'  # torchlint: ignore[host-sync-in-step] reason\n"
+    uri = client.open("train.py", text)
+    client.wait(uri)
+    params = {"textDocument": {"uri": uri}, "position": {"line": 0, "character": 52}}
+    found = client.request("textDocument/hover", params)
+    units = len(text[: text.index("host")].encode("utf-16-le")) // 2
+    assert found["range"]["start"]["character"] == units
+    assert found["range"]["end"]["character"] == units + len("host-sync-in-step")
+
+
+def test_explain_opens_the_manual_where_the_editor_shows_documents(client: Client) -> None:
+    uri = client.open("loss.py", LOSS)
+    (item,) = client.wait(uri, 1)
+    (action,) = [action for action in client.actions(uri, item) if action["title"].startswith("Explain")]
+    command = action["command"]
+    params = {"command": command["command"], "arguments": command["arguments"]}
+    assert "## When it is fine" in client.request("workspace/executeCommand", params)["markdown"]
+    client.until(lambda: bool(client.documents), "the manual to be shown")
+    assert client.documents[0].endswith("softmax_before_cross_entropy.py")
+    client.command("explain", "TL201")
+    assert len(client.documents) == 1
+
+
+# documents
+
+
+@pytest.mark.parametrize("name", ["my file.py", "größe/é x.py", "100%.py", "a#b.py", "a+b&c.py"])
+def test_any_file_name(client: Client, name: str) -> None:
+    uri = client.open(name, LOSS)
+    assert client.codes(uri, 1) == ["softmax-before-cross-entropy"]
+    client.change(uri, LOSS.replace("F.softmax(model(x), dim=-1)", "model(x)"), 2)
+    assert client.codes(uri, 2) == []
+    client.notify("workspace/didChangeConfiguration", {"settings": {"torchlint": {}}})
+    client.change(uri, LOSS, 3)
+    assert client.codes(uri, 3) == ["softmax-before-cross-entropy"]
+
+
+def test_an_unsaved_text_is_checked(client: Client) -> None:
+    item = {"uri": "untitled:Untitled-1", "languageId": "python", "version": 1, "text": LOSS}
+    client.notify("textDocument/didOpen", {"textDocument": item})
+    assert client.codes("untitled:Untitled-1", 1) == ["softmax-before-cross-entropy"]
+
+
+def test_what_is_excluded_or_installed_is_left_alone(client: Client) -> None:
+    (client.folder / "torchlint.toml").write_text('extend-exclude = ["old"]\n')
+    for name in ("old/loss.py", "lib/python3.12/site-packages/torch/loss.py"):
+        assert client.codes(client.open(name, LOSS), 1) == []
+    assert client.codes(client.open("new/loss.py", LOSS), 1) != []
+
+
+def test_line_ends_of_the_protocol(client: Client) -> None:
+    """Form feeds and Unicode's separators end no line, for the protocol and for Python."""
+    text = "import torch\n\x0c\nx = '\x1c\u2028\x85'  # 😀\r\ny = 1\rz = 2\n"
+    uri = client.open("ends.py", text)
+    client.insert(uri, 2, {"line": 3, "character": 4}, "1")
+    client.insert(uri, 3, {"line": 99, "character": 9}, "# end")
+    client.insert(uri, 4, {"line": 2, "character": 99}, "!")
+    wanted = "import torch\n\x0c\nx = '\x1c\u2028\x85'  # 😀!\r\ny = 11\rz = 2\n# end"
+    there = json.loads(client.command("debugInformation"))["open"][uri]
+    assert there["checksum"] == zlib.crc32(wanted.encode())
+
+
+def test_old_results_are_never_published(client: Client) -> None:
+    uri = client.open("loss.py", LOSS)
+    client.wait(uri, 1)
+    for version in range(2, 30):
+        client.change(uri, LOSS if version % 2 else LOSS.replace("F.softmax(model(x), dim=-1)", "model(x)"), version)
+    client.published.clear()
+    assert client.codes(uri, 29) == ["softmax-before-cross-entropy"]
+    assert client.published.count(uri) <= 2, "typing puts the check off"
+
+
+def test_a_new_file_gives_imports_a_meaning(client: Client) -> None:
+    uri = client.open(
+        "train.py",
+        LOSS.replace("F.softmax(model(x), dim=-1)", "head(model, x)").replace(
+            "from torch.nn", "from heads import head\nfrom torch.nn"
+        ),
+    )
+    assert client.codes(uri, 1) == []
+    (client.folder / "heads.py").write_text(
+        "from torch.nn import functional as F\n\n\ndef head(model, x):\n    return F.softmax(model(x), dim=-1)\n"
+    )
+    client.notify("workspace/didChangeWatchedFiles", {"changes": [{"uri": client.uri("heads.py"), "type": 1}]})
+    client.until(lambda: len(client.diagnostics[uri]) == 1, "the finding that rests on the new file")
+    (client.folder / "heads.py").unlink()
+    client.notify("workspace/didChangeWatchedFiles", {"changes": [{"uri": client.uri("heads.py"), "type": 3}]})
+    client.until(lambda: not client.diagnostics[uri], "no finding")
+
+
+# a whole workspace
+
+
+def test_the_whole_workspace_with_progress(tmp_path: Path) -> None:
+    for number in range(5):
+        (tmp_path / f"loss{number}.py").write_text(LOSS)
+    (tmp_path / "other.py").write_text("from loss0 import loss_of\n")
+    options: dict[str, Any] = {"settings": {"diagnosticMode": "workspace", "severity": {"TL201": "info"}}}
+    client = Client(tmp_path, VSCODE["capabilities"], initializationOptions=options)
+    client.until(lambda: bool(client.ended), "the end of the progress")
+    uris = [client.uri(f"loss{number}.py") for number in range(5)]
+    assert [[item["severity"] for item in client.diagnostics[uri]] for uri in uris] == [[3]] * 5
+    uri = client.open("loss0.py", LOSS)
+    client.change(uri, "import torch\n", 2)
+    assert client.codes(uri, 2) == []
+    client.notify("textDocument/didClose", {"textDocument": {"uri": uri}})
+    client.until(lambda: len(client.diagnostics[uri]) == 1, "the file on disk to be shown again")
+    (tmp_path / "loss1.py").write_text("import torch\n")
+    (tmp_path / "loss2.py").unlink()
+    changes = [{"uri": uris[1], "type": 2}, {"uri": uris[2], "type": 3}]
+    client.notify("workspace/didChangeWatchedFiles", {"changes": changes})
+    client.until(lambda: not client.diagnostics[uris[1]] and not client.diagnostics[uris[2]], "no findings")
+    client.notify("workspace/didChangeConfiguration", {"settings": {"torchlint": {"diagnosticMode": "openFilesOnly"}}})
+    client.until(lambda: not any(client.diagnostics[uri] for uri in uris), "nothing for what is not open")
+    assert client.close() == 0
+
+
+# what goes wrong
+
+
+def test_a_rule_that_crashes_costs_its_own_findings_only(tmp_path: Path) -> None:
+    (tmp_path / "lint").mkdir()
+    (tmp_path / "lint" / "falls_over.py").write_text(
+        '"""It falls over."""\n\nfrom torchlint.api import *  # noqa\n\n\n'
+        '@rule("ZZ101", "falls-over", Category.SUSPICIOUS, since="0.1")\n'
+        'def check(module):\n    raise KeyError("gone")\n    yield\n'
+    )
+    (tmp_path / "torchlint.toml").write_text('packs = ["lint"]\nextend-select = ["falls-over"]\n')
+    client = Client(tmp_path)
+    uri = client.open("loss.py", LOSS)
+    items = client.wait(uri, 1)
+    assert [item["code"] for item in items] == ["rule-crashed", "softmax-before-cross-entropy"]
+    assert "`falls-over` (ZZ101) failed at lint/falls_over.py:8: KeyError: 'gone'" in items[0]["message"]
+    client.change(uri, LOSS + "\n", 2)
+    assert len(client.wait(uri, 2)) == 2
+    assert client.close() == 0
+
+
+def test_without_libcst_findings_are_shown_and_one_line_says_what_fixes_need(tmp_path: Path) -> None:
+    block = tmp_path / "block"
+    block.mkdir()
+    (block / "sitecustomize.py").write_text("import sys\nsys.modules['libcst'] = None\n")
+    root = str(Path(packs.__file__).parents[1])
+    client = Client(tmp_path, environment={"PYTHONPATH": f"{block}:{root}"})
+    uri = client.open("amp.py", AMP)
+    items = client.wait(uri, 1)
+    assert [item["data"]["fixable"] for item in items] == [True, True]
+    for _ in range(3):
+        actions = client.actions(uri, *items)
+    reasons = {action["disabled"]["reason"] for action in actions if "disabled" in action}
+    assert len(reasons) == 1 and "pip install libcst" in reasons.pop()
+    assert any(action["title"].startswith("Ignore") for action in actions)
+    assert sum("libcst" in line for line in client.logs) == 1
+    assert '"fixes": false' in client.command("debugInformation")
+    assert client.close() == 0
+
+
+def test_a_broken_configuration_is_shown_in_its_file_and_told_once(client: Client) -> None:
+    file = client.folder / "pyproject.toml"
+    file.write_text('[tool.torchlint]\nselect = ["correctness"]\nignore = ["mising-zero-grad"]\n')
+    uri = client.open("loss.py", LOSS)
+    assert client.wait(uri, 1) == []
+    (item,) = client.wait(client.uri("pyproject.toml"))
+    assert item["range"]["start"]["line"] == 2
+    assert "mising-zero-grad" in item["message"] and "missing-zero-grad" in item["message"]
+    for version in range(2, 5):
+        client.change(uri, LOSS + "\n" * version, version)
+        client.wait(uri, version)
+    assert len(client.shown) == 1 and "pyproject.toml:3" in client.shown[0]
+    file.write_text("[tool.torchlint]\n")
+    client.notify("textDocument/didSave", {"textDocument": {"uri": client.uri("pyproject.toml")}})
+    client.until(lambda: client.diagnostics[client.uri("pyproject.toml")] == [], "the mistake to be gone")
+    client.until(lambda: len(client.diagnostics[uri]) == 1, "findings again")
+
+
+def test_settings_that_name_no_rule_are_told(tmp_path: Path) -> None:
+    client = Client(tmp_path, initializationOptions={"settings": {"ignore": ["no-such-thing"]}})
+    client.wait(client.open("loss.py", LOSS), 1)
+    client.until(lambda: bool(client.shown), "a message")
+    assert len(client.shown) == 1 and "`no-such-thing`" in client.shown[0]
+    assert client.close() == 0
+
+
+def test_a_python_that_does_not_run_is_told(client: Client) -> None:
+    for python in ("/no/such/python", "/bin/false"):
+        answer = client.command("prove", "TL101", python)
+        assert answer["ok"] is False
+    assert "/no/such/python cannot be run" in client.command("prove", "TL101", "/no/such/python")["text"]
+
+
+def test_requests_that_make_no_sense_get_an_answer(client: Client) -> None:
+    for method, params in (
+        ("textDocument/hover", {"textDocument": 3}),
+        ("textDocument/codeAction", None),
+        ("workspace/executeCommand", {"command": "torchlint.explain", "arguments": [{"a": 1}, 2, 3]}),
+        ("no/suchMethod", {}),
+    ):
+        try:
+            assert client.request(method, params) is None
+        except RuntimeError as error:
+            assert "code" in str(error)
+    assert client.codes(client.open("loss.py", LOSS), 1) == ["softmax-before-cross-entropy"]
+
+
+def test_nothing_but_messages_on_standard_output(tmp_path: Path) -> None:
+    """The reader of the tests fails on anything else; a pack that prints must not get there."""
+    (tmp_path / "lint").mkdir()
+    (tmp_path / "lint" / "prints.py").write_text(
+        '"""It prints."""\n\nfrom torchlint.api import *  # noqa\n\nprint("loaded")\n\n'
+        '@rule("ZZ102", "prints", Category.SUSPICIOUS, since="0.1")\n'
+        'def check(module):\n    print("checking")\n    yield from ()\n'
+    )
+    (tmp_path / "torchlint.toml").write_text('packs = ["lint"]\nextend-select = ["prints"]\n')
+    client = Client(tmp_path)
+    assert client.codes(client.open("loss.py", LOSS), 1) == ["softmax-before-cross-entropy"]
+    assert client.close() == 0
+
+
+def test_the_server_ends_with_its_editor(client: Client) -> None:
+    client.wait(client.open("loss.py", LOSS), 1)
+    assert client.process.stdin is not None
+    client.process.stdin.close()
+    assert client.process.wait(20) == 1
