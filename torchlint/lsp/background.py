@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import os
 import pickle
+import signal
 import sys
 from collections.abc import Iterator, Sequence
 from typing import IO, TYPE_CHECKING, Any, NamedTuple
@@ -53,6 +54,7 @@ async def check(ls: Server) -> None:
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.DEVNULL,
+        start_new_session=True,
     )
     assert process.stdin is not None and process.stdout is not None
     try:
@@ -73,8 +75,7 @@ async def check(ls: Server) -> None:
                     await ls.show_closed(result)
     finally:
         if process.returncode is None:
-            with contextlib.suppress(ProcessLookupError):
-                process.kill()
+            _end(process)
         if progress:
             ls.work_done_progress.end(_TOKEN, types.WorkDoneProgressEnd(message=f"{done} files"))
     if await process.wait() and done < count:
@@ -96,6 +97,15 @@ async def _begin(ls: Server, count: int) -> bool:
         _TOKEN, types.WorkDoneProgressBegin(title="torchlint", message=f"{count} files", percentage=0)
     )
     return True
+
+
+def _end(process: asyncio.subprocess.Process) -> None:
+    """End the process and those that it has started."""
+    with contextlib.suppress(OSError):
+        if hasattr(os, "killpg"):
+            os.killpg(process.pid, signal.SIGKILL)
+        else:
+            process.kill()
 
 
 async def _answers(stream: asyncio.StreamReader) -> Any:
