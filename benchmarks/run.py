@@ -53,9 +53,9 @@ def main() -> int:
     """Measure and print; returns the exit code."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--lines", type=int, default=400_000, help="lines of whole projects for the fast tools")
-    parser.add_argument("--slow-lines", type=int, default=8_000, help="lines of single files for the slow tools")
+    parser.add_argument("--slow-lines", type=int, default=60_000, help="lines of single files for the slow tools")
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--seconds", type=float, default=540, help="no new round is begun after that time")
+    parser.add_argument("--seconds", type=float, default=1200, help="no new round is begun after that time")
     parser.add_argument("--files", type=int, default=5_000, help="files of the run that shows peak memory")
     parser.add_argument("--no-peers", action="store_true")
     arguments = parser.parse_args()
