@@ -86,6 +86,7 @@ def read(extra: Sequence[str] = ()) -> tuple[list[Rule], list[PackError]]:
     return sorted(rules, key=lambda rule: rule.code), errors
 
 
+@functools.cache
 def builtin() -> str:
     """The directory of the built-in pack: inside the installed package, else beside it in a checkout."""
     here = os.path.dirname(os.path.abspath(__file__))
@@ -170,7 +171,11 @@ def _facts(check: Check) -> dict[str, Any]:
 
 
 def _page(pack: str, file: str) -> str:
-    return f"{SOURCE_URL}/rules/{os.path.relpath(file, pack).replace(os.sep, '/')}"
+    return f"{SOURCE_URL}/rules/{_inside(pack, file).replace(os.sep, '/')}"
+
+
+def _inside(pack: str, file: str) -> str:
+    return file[len(pack) :].lstrip(os.sep)
 
 
 def _executed(pack: str, file: str) -> Body:
@@ -193,7 +198,7 @@ def _executed(pack: str, file: str) -> Body:
 
 
 def _private_name(pack: str, file: str) -> str:
-    parts = os.path.relpath(file, pack)[: -len(".py")].split(os.sep)
+    parts = _inside(pack, file).removesuffix(".py").split(os.sep)
     label = "builtin" if pack == builtin() else re.sub(r"\W", "_", pack)
     return ".".join(("torchlint_packs", label, *parts))
 

@@ -162,7 +162,6 @@ from torchlint.api import (
     finding,
     roles,
     rule,
-    walk,
     wrap,
 )
 
@@ -203,24 +202,25 @@ def _uses_up(event: Event) -> bool:
 def _kept(module: Module, loop: Loop, passes: list[Event]) -> Iterator[tuple[str, ast.expr]]:
     """What the loop adds to a sum or list that outlives it, where that is a loss whose graph is used up."""
     losses = {key for event in passes if event.subject is not None for key in _scaled(event.subject)}
-    for node in walk(loop.node):
-        holder: ast.expr | None = None
-        if isinstance(node, ast.AugAssign) and isinstance(node.op, ast.Add):
-            holder, kept = node.target, node.value
-        elif (
-            isinstance(node, ast.Call)
-            and isinstance(node.func, ast.Attribute)
-            and node.func.attr == "append"
-            and node.args
-        ):
-            holder, kept = node.func.value, node.args[0]
-        name = dotted(holder) if holder is not None else None
+    for node, holder, kept in _additions(module, loop.node):
+        name = dotted(holder)
         if name is None or any(losses.isdisjoint(_scaled(option)) for option in loop.frame.value(kept).options):
             continue
         if module.function(node) is not loop.frame.function or _starts_anew(loop, name):
             continue
         if not (isinstance(node, ast.AugAssign) and _without_gradients(module, node, loop)):
             yield name, kept
+
+
+def _additions(module: Module, loop: ast.stmt) -> Iterator[tuple[ast.AST, ast.expr, ast.expr]]:
+    """What a loop adds to something, and the statement or call that does it: `x += y` and `x.append(y)`."""
+    lines = range(loop.lineno, (loop.end_lineno or loop.lineno) + 1)
+    for operation, _ in module.source.operators.get(ast.Add, ()):
+        if isinstance(operation, ast.AugAssign) and operation.lineno in lines:
+            yield operation, operation.target, operation.value
+    for call, _ in module.source.by_name.get("append", ()):
+        if isinstance(call.func, ast.Attribute) and call.args and call.lineno in lines:
+            yield call, call.func.value, call.args[0]
 
 
 def _scaled(value: Value) -> set[Key]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import ast
 from typing import Any, NamedTuple
 
-from torchlint.model.syntax import Function, every_child
+from torchlint.model.syntax import Function, Source, every_child
 from torchlint.model.trace import reaches
 from torchlint.model.values import Frame, Value
 from torchlint.torch_api import roles
@@ -127,7 +127,7 @@ class _Walk:
             steps.append(("if", id(node), then, other))
 
     def calls(self, node: ast.AST, frame: Frame, steps: list[Any]) -> None:
-        for call in _calls(node):
+        for call in _calls_of(node, frame.source):
             callee = frame.value(call.func)
             if callee.kind == "ref" and callee.name in roles.COLLECTIVES:
                 if not any(keyword.arg == "group" for keyword in call.keywords):
@@ -159,6 +159,15 @@ def _moved(step: Any, call: ast.Call, under: ast.expr | None) -> Any:
     if isinstance(step[1], ast.Call):
         return (step[0], call, under)
     return (step[0], step[1], *([_moved(inner, call, under) for inner in part] for part in step[2:]))
+
+
+def _calls_of(node: ast.AST, source: Source) -> list[ast.Call]:
+    """The calls in a statement, collected once for the ways of all ranks."""
+    key = ("made", id(node))
+    known: list[ast.Call] | None = source.models.get(key)
+    if known is None:
+        known = source.models[key] = _calls(node)
+    return known
 
 
 def _calls(node: ast.AST) -> list[ast.Call]:
