@@ -495,6 +495,28 @@ def test_names_links_and_line_ends(cli: Cli) -> None:
     assert cli.check("--since", "HEAD").lines == []
 
 
+def test_submodules(cli: Cli, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    other = tmp_path_factory.mktemp("other")
+    (other / "b.py").write_text(HEAD + "print(1)\n")
+    outside = Cli.__new__(Cli)
+    outside.directory = other
+    commit(outside)
+    cli.write("a.py", HEAD + "print(1)\n")
+    commit(cli)
+    git(cli, "-c", "protocol.file.allow=always", "submodule", "--quiet", "add", str(other), "lib")
+    git(cli, "commit", "-qm", "with a submodule")
+    assert cli.check("--since", "HEAD").lines == []
+    assert new(cli.check("--since", "HEAD~1").lines) == ["lib/b.py:3"]
+    cli.write("lib/b.py", HEAD + "print(1)\nprint(2)\n")
+    assert new(cli.check("--since", "HEAD").lines) == ["lib/b.py:4"]
+    assert cli.check("--staged").lines == []
+    git(cli, "-C", "lib", "commit", "-qam", "more")
+    git(cli, "add", "lib")
+    assert new(cli.check("--staged", "--since", "HEAD").lines) == ["lib/b.py:4"]
+    monkeypatch.setenv("GIT_DIR", ".git")  # as in a hook
+    assert new(cli.check("--staged", "--since", "HEAD").lines) == ["lib/b.py:4"]
+
+
 def test_nothing_of_the_repository_is_run(cli: Cli) -> None:
     cli.write("a.py", HEAD + "print(1)\n")
     cli.write(".gitattributes", "*.py filter=spy diff=spy\n")

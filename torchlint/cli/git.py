@@ -5,6 +5,7 @@ Nothing is checked out or written, no hook, filter, file system monitor or exter
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Iterable
 from typing import IO, NamedTuple
@@ -15,19 +16,27 @@ from torchlint.workspace import Workspace
 
 _QUIET = ("-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null", "-c", "core.untrackedCache=false")
 _FILE_MODES = ("100644", "100755", "100664")
+_OF_A_HOOK = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_OBJECT_DIRECTORY", "GIT_PREFIX")
 _LINK_MODE = "120000"
+_MODULE_MODE = "160000"
 
 
 class Snapshot(NamedTuple):
-    """The files of a commit or of the index: blob ids by absolute path."""
+    """The files of a commit or of the index: blob ids by absolute path; `modules` are submodules by directory."""
 
     repository: Repository
     blobs: dict[str, str]
+    modules: dict[str, Repository]
 
     def read(self, path: str) -> bytes | None:
         """The content that a file has here; `None` if there is none."""
-        blob = self.blobs.get(self.repository.inside(path))
-        return None if blob is None else self.repository.blob(blob)
+        path = self.repository.inside(path)
+        blob = self.blobs.get(path)
+        if blob is None:
+            return None
+        around = [directory for directory in self.modules if path.startswith(directory + os.sep)]
+        owner = self.modules[max(around, key=len)] if around else self.repository
+        return owner.blob(blob)
 
     def has(self, path: str) -> bool:
         """Whether there is such a file."""
@@ -40,13 +49,15 @@ class Repository:
     Args:
         directory: a directory in its work tree.
         option: what the user asked for, for messages.
+        inner: whether this is a submodule, which the variables of a hook do not speak of.
 
     Raises:
         SettingsError: without git, or outside of a repository.
     """
 
-    def __init__(self, directory: str, option: str) -> None:
+    def __init__(self, directory: str, option: str, inner: bool = False) -> None:
         self._directory = directory
+        self._environment = _environment(inner)
         self._option = option
         self._reader: tuple[int, IO[bytes], IO[bytes]] | None = None
         self.top = os.path.abspath(self._ask("rev-parse", "--show-toplevel").rstrip("\n"))
@@ -90,18 +101,25 @@ class Repository:
         return self._snapshot((words[0], words[1], path) for words, path in heads if words[2] == "0")
 
     def _snapshot(self, entries: Iterable[tuple[str, str, str]]) -> Snapshot:
-        """A snapshot from modes, blob ids and paths; a link to a file stands for the file."""
-        blobs, links = {}, {}
-        for mode, blob, path in entries:
+        """A snapshot from modes, ids and paths; a link to a file stands for the file, a submodule for its files."""
+        found = Snapshot(self, {}, {})
+        links = {}
+        for mode, name, path in entries:
+            whole = os.path.join(self.top, path)
             if mode in _FILE_MODES:
-                blobs[os.path.join(self.top, path)] = blob
+                found.blobs[whole] = name
             elif mode == _LINK_MODE and path.endswith(SUFFIXES):
-                links[os.path.join(self.top, path)] = blob
-        for path, blob in links.items():
-            target = os.path.join(os.path.dirname(path), os.fsdecode(self.blob(blob)))
-            if os.path.normpath(target) in blobs:
-                blobs[path] = blobs[os.path.normpath(target)]
-        return Snapshot(self, blobs)
+                links[whole] = name
+            elif mode == _MODULE_MODE and os.path.exists(os.path.join(whole, ".git")):
+                with contextlib.suppress(SettingsError):  # a commit that the submodule does not have
+                    inner = Repository(whole, self._option, inner=True).tree(name)
+                    found.blobs.update(inner.blobs)
+                    found.modules.update({whole: inner.repository, **inner.modules})
+        for path, name in links.items():
+            target = os.path.join(os.path.dirname(path), os.fsdecode(self.blob(name)))
+            if os.path.normpath(target) in found.blobs:
+                found.blobs[path] = found.blobs[os.path.normpath(target)]
+        return found
 
     def inside(self, path: str) -> str:
         """A path as the snapshots have it: below the top, also where a link leads there."""
@@ -145,7 +163,7 @@ class Repository:
 
         command = ["git", *_QUIET, "cat-file", "--batch"]
         process = subprocess.Popen(
-            command, cwd=self._directory, env=_environment(), stdin=subprocess.PIPE, stdout=subprocess.PIPE
+            command, cwd=self._directory, env=self._environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE
         )
         assert process.stdin is not None and process.stdout is not None
         return os.getpid(), process.stdin, process.stdout
@@ -169,16 +187,17 @@ class Repository:
 
         try:
             done = subprocess.run(
-                ["git", *_QUIET, *words], cwd=self._directory, env=_environment(), capture_output=True, check=False
+                ["git", *_QUIET, *words], cwd=self._directory, env=self._environment, capture_output=True, check=False
             )
         except FileNotFoundError:
             raise SettingsError(self._option, "git is not installed, or not on the path") from None
         return done.returncode, done.stdout, done.stderr
 
 
-def _environment() -> dict[str, str]:
+def _environment(inner: bool) -> dict[str, str]:
     """Git that asks nobody, locks nothing and speaks English."""
-    return {**os.environ, "GIT_OPTIONAL_LOCKS": "0", "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C", "GIT_PAGER": "cat"}
+    known = {name: value for name, value in os.environ.items() if not (inner and name in _OF_A_HOOK)}
+    return {**known, "GIT_OPTIONAL_LOCKS": "0", "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C", "GIT_PAGER": "cat"}
 
 
 class SnapshotWorkspace(Workspace):

@@ -63,7 +63,7 @@ def since(workspace: Workspace, outcomes: Sequence[tuple[File, Outcome]], name: 
             )
             raise SettingsError("--since", message)
     first_of_all = name == "HEAD" and not repository.has_commits()
-    tree = Snapshot(repository, {}) if first_of_all else repository.tree(repository.parting(name))
+    tree = Snapshot(repository, {}, {}) if first_of_all else repository.tree(repository.parting(name))
     past = SnapshotWorkspace(tree, workspace)
     root = os.getcwd()
     first = [file for file, outcome in outcomes if outcome.findings and tree.has(file.path)]
