@@ -285,7 +285,11 @@ def _scaled_step(trace: Trace, backward: Event, clip: Event, scaler: Value) -> E
     def blocks(event: Event) -> bool:
         return on_the_way_to_step(event) or may_touch(event, (scaler,))
 
-    if trace.path(backward, lambda event: event is clip, blocks, across=False) is None:
+    def ends(event: Event) -> bool:
+        return event.kind == "step" or blocks(event)
+
+    inner = backward.loop is not None and backward.loop not in clip.loops  # left by its own next round
+    if trace.path(backward, lambda event: event is clip, ends, across=inner) is None:
         return None
     step = trace.path(clip, lambda event: event.kind == "step" and event.manager is not None, blocks, across=False)
     if step is None or step.manager is None or not same_scaler(step.manager, scaler):
