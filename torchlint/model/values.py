@@ -535,8 +535,9 @@ class Frame:
             return Value("ref", name=canonical(f"{base.name}.{name}"))
         if kind == "package":
             return self.project.member(base.target, name)
-        if kind == "union":
-            return union([self._attribute_of(option, name, node) for option in base.items])
+        if kind == "union":  # not `None`, which has no attributes
+            present = [option for option in base.items if option.key != NONE.key] or base.items
+            return union([self._attribute_of(option, name, node) for option in present])
         if kind == "instance" and base.target is not None:
             if name == "__class__":
                 return Value("class", target=base.target)
