@@ -123,8 +123,8 @@ class Positions(nn.Module):
 
 Data that lies in host memory anyway (`from_numpy`, `torch.tensor(rows)`, what a loader yields) has to be copied. A
 random tensor that is drawn on the CPU with an explicit generator, so that all devices see the same numbers, is left
-alone. So is a `.to(dtype)`, a move to the CPU, and what a script or a constructor makes once. Outside of loops and of what runs
-once per batch, a finding is a note and no warning.
+alone. So is a `.to(dtype)`, a move to the CPU, and what is made once: by a script, by a constructor, to warm up a model,
+to find out whether a device works. Outside of what runs once per batch, a finding is a note and no warning.
 
 ## Not seen
 
@@ -154,6 +154,7 @@ from torchlint.api import (
     Measured,
     Module,
     Severity,
+    Value,
     finding,
     move_of,
     rule,
@@ -174,8 +175,8 @@ def check(module: Module) -> Findings:
         if made is None:
             continue
         hot = _runs_often(module, call)
-        if not hot and (call.function is None or call.function.name in ("__init__", "__post_init__")):
-            continue  # a script's own input, or a part of an object: made once
+        if not hot and not _is_repeated(module, call, made):
+            continue  # as far as can be seen it is made once
         where = "in every step" if hot else "instead of made there"
         yield finding(
             call,
@@ -203,6 +204,8 @@ def _made(module: Module, call: Call) -> ast.Call | None:
         return None
     if value.name not in CONSTANT_FACTORIES and value.name not in RANDOM_FACTORIES:
         return None
+    if node.args and isinstance(node.args[0], ast.Constant) and node.args[0].value == 0:
+        return None  # nothing to copy
     given = {keyword.arg for keyword in node.keywords}
     return None if given & {"device", "generator", "out", "pin_memory", None} else node
 
@@ -233,6 +236,44 @@ def _runs_often(module: Module, call: Call) -> bool:
         for trace in module.traces
         for event in trace.of("transfer")
     )
+
+
+def _is_repeated(module: Module, call: Call, made: ast.Call) -> bool:
+    """Whether a call outside of the training step is made again and again, by the look of what is around it.
+
+    That is: in a loop, in what a module does with data, or with a size or a device that comes from the data or the caller.
+    """
+    function = call.function
+    if function is None or function.name in ("__init__", "__post_init__"):
+        return False
+    owner = module.class_of(function)
+    if owner is not None and owner.is_module is True and function.name.startswith(_WITH_THE_DATA):
+        return True
+    node: ast.AST | None = call.node
+    while node is not None and node is not function.node:
+        node = module.parent(node)
+        if isinstance(node, ast.For | ast.While | ast.AsyncFor):
+            return True
+    if any(isinstance(n, ast.Attribute) and n.attr in ("shape", "size") for n in ast.walk(made)):
+        return True
+    given = {parameter.arg for parameter in function.parameters}
+    if any(isinstance(size, ast.Name) and size.id in given for size in made.args):
+        return True
+    move = move_of(call.value)
+    devices = move.device.options if move is not None and move.device is not None else ()
+    return any(_is_given(option, call) for option in devices)
+
+
+def _is_given(device: Value, call: Call) -> bool:
+    """Whether a device is a parameter of the function, or that of a tensor."""
+    owner = device.base if device.kind == "attribute" and device.name == "device" else None
+    receiver = call.frame.receiver
+    if owner is not None and (receiver is None or owner.key != receiver.key):
+        return True
+    return device.kind == "param" and device.target is call.function
+
+
+_WITH_THE_DATA = ("forward", "_forward", "loss", "compute", "backward", "encode", "decode", "predict", "step")
 
 
 def _is_kept(module: Module, call: Call) -> bool:
