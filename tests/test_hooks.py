@@ -95,7 +95,7 @@ class PreCommit:
             "PRE_COMMIT_COLOR": "never",
             "GIT_CONFIG_GLOBAL": os.devnull,
         }
-        self.configure(hooks, "torchlint", "torchlint-config")
+        self.configure(hooks, "torchlint")
 
     def configure(self, hooks: Path, *names: str) -> None:
         listed = "".join(f"  - id: {name}\n" for name in names)
@@ -134,6 +134,7 @@ def found(text: str) -> set[str]:
 
 
 def test_run_on_all_files(pre_commit: PreCommit, hooks: Path) -> None:
+    pre_commit.configure(hooks, "torchlint", "torchlint-config")
     ran = pre_commit.run("run", "--all-files")
     assert ran.code == 1
     assert "- hook id: torchlint\n- exit code: 1" in ran.out
@@ -144,6 +145,7 @@ def test_run_on_all_files(pre_commit: PreCommit, hooks: Path) -> None:
 
 
 def test_run_on_what_is_staged(pre_commit: PreCommit, hooks: Path) -> None:
+    pre_commit.configure(hooks, "torchlint")
     (pre_commit.directory / "model.py").write_text(MODEL)
     git(pre_commit.directory, "add", "-A")
     git(pre_commit.directory, "commit", "-q", "-m", "model")
