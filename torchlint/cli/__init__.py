@@ -256,6 +256,7 @@ def _check(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--unsafe-fixes", action="store_true", help="with --fix or --diff: the unsafe ones too")
     group.add_argument("--diff", action="store_true", help="print what --fix would change, as a patch")
     group.add_argument("--fix-only", action="store_true", help="apply the safe fixes and report nothing else")
+    group.add_argument("--review", action="store_true", help="go through the fixes one by one and ask about each")
     group.add_argument("--show-fixes", action="store_true", help="with --fix or --fix-only: list the fixes made")
     group.add_argument(
         "--add-ignore", metavar="REASON", help="write a comment with this reason at each finding, which suppresses it"
@@ -286,6 +287,7 @@ def _check(parser: argparse.ArgumentParser) -> None:
     group.add_argument("-q", "--quiet", action="store_true", help="findings only")
     group.add_argument("-s", "--silent", action="store_true", help="nothing but the exit code, errors and files")
     group.add_argument("--color", choices=("auto", "always", "never"), default="auto", help="colours (default: auto)")
+    group.add_argument("--watch", action="store_true", help="check again after every change, until ctrl-C")
     group = parser.add_argument_group("exit code")
     group.add_argument("--exit-zero", action="store_true", help="exit with 0 whatever is found")
     group.add_argument("--exit-non-zero-on-fix", action="store_true", help="exit with 1 if a fix was made")

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 from torchlint.cli.overrides import overrides_of
-from torchlint.cli.reporting import Output, Total, outputs_of, report, tell_problems
+from torchlint.cli.reporting import Output, Total, count, outputs_of, report, tell_problems
 from torchlint.cli.terminal import Progress
 from torchlint.discovery import Decoded, File, NotText, decode
 from torchlint.engine import Outcome
@@ -30,6 +30,12 @@ def check(options: argparse.Namespace) -> int:
     started = time.perf_counter()
     outputs = outputs_of(options)
     paths = options.paths or ["."]
+    if (options.watch or options.review) and _STDIN in paths:
+        raise SettingsError("", "standard input can be neither watched nor reviewed")
+    if options.watch:
+        from torchlint.cli.watch import watch
+
+        return watch(options, check)
     if _STDIN in paths:
         return _check_stdin(options, outputs, started)
     workspace = Workspace(overrides_of(options), paths)
@@ -87,6 +93,8 @@ def _staged(workspace: Workspace, paths: list[str], options: argparse.Namespace)
 def _run(workspace: Workspace, files: list[File], options: argparse.Namespace, cache: Cache | None) -> Total:
     progress = Progress(len(files), not options.quiet)
     mends = options.fix or options.fix_only or options.diff or options.add_ignore is not None
+    if options.review and mends:
+        raise SettingsError("--review", "this asks about each fix; it cannot be used with options that do not ask")
     mender = _Mender(workspace, options) if mends else None
     by_file: list[tuple[File, Outcome]] = []
     try:
@@ -98,6 +106,8 @@ def _run(workspace: Workspace, files: list[File], options: argparse.Namespace, c
     before = _before(workspace, files, by_file, options)
     if before is not None:
         by_file = [(file, before.take(file.path, outcome)) for file, outcome in by_file]
+    if options.review:
+        return _review(workspace, by_file, len(files), options, before)
     if mender is not None:
         mender.before = before
         for number, (file, outcome) in enumerate(by_file):
@@ -107,6 +117,26 @@ def _run(workspace: Workspace, files: list[File], options: argparse.Namespace, c
     if before is not None:
         total = before.added_to(total, prune=options.fix or options.fix_only)
     return total if mender is None else mender.added_to(total)
+
+
+def _review(
+    workspace: Workspace,
+    outcomes: list[tuple[File, Outcome]],
+    files: int,
+    options: argparse.Namespace,
+    before: Before | None,
+) -> Total:
+    from torchlint.cli.review import review
+
+    done = review(workspace, outcomes, options, before)
+    total = Total.of([outcome for _, outcome in done.outcomes], files, len(outcomes))
+    if before is not None:
+        total = before.added_to(total, prune=False)
+    options.silent = True  # the findings were shown, one by one
+    made, places = count(len(done.made), "fix", "es"), count(len(done.changed), "file")
+    left = count(len(total.findings), "finding")
+    sys.stdout.write(f"\nMade {made} in {places}, ignored {done.ignored}, left {left}.\n")
+    return total._replace(made=done.made, changed=done.changed)
 
 
 def _before(

@@ -198,10 +198,10 @@ def _tell_diff(total: Total, options: argparse.Namespace) -> None:
 
 
 def _done(total: Total, options: argparse.Namespace, made: str, ignored: str) -> str:
-    files = _count(len(total.changed), "file")
+    files = count(len(total.changed), "file")
     if options.add_ignore is not None:
-        return f"{ignored} {_count(len(total.made), 'finding')} in {files}"
-    return f"{made} {_count(len(total.made), 'fix', 'es')} in {files}"
+        return f"{ignored} {count(len(total.made), 'finding')} in {files}"
+    return f"{made} {count(len(total.made), 'fix', 'es')} in {files}"
 
 
 def _tell_fixes(total: Total, options: argparse.Namespace, stream: TextIO) -> None:
@@ -228,10 +228,10 @@ def _summary(total: Total, options: argparse.Namespace, stream: TextIO, style: S
             _tell_known(total, stream)
         return
     counts = [(severity, sum(f.severity is severity for f in total.findings)) for severity in reversed(_ORDER)]
-    words = [_count(n, severity.value if severity is not Severity.INFO else "note") for severity, n in counts if n]
+    words = [count(n, severity.value if severity is not Severity.INFO else "note") for severity, n in counts if n]
     files = len({finding.place.path for finding in total.findings})
-    found = _count(len(total.findings), "finding")
-    stream.write(f"Found {style.bold(found)} ({', '.join(words)}) in {_count(files, 'file')}.\n")
+    found = count(len(total.findings), "finding")
+    stream.write(f"Found {style.bold(found)} ({', '.join(words)}) in {count(files, 'file')}.\n")
     _tell_known(total, stream)
     _hint(total, options, stream)
 
@@ -239,10 +239,10 @@ def _summary(total: Total, options: argparse.Namespace, stream: TextIO, style: S
 def _tell_known(total: Total, stream: TextIO) -> None:
     counts = {by: sum(entry.by == by for entry in total.suppressed) for by in ("baseline", "since")}
     if counts["baseline"]:
-        stream.write(f"{_count(counts['baseline'], 'more finding')} in the baseline.\n")
+        stream.write(f"{count(counts['baseline'], 'more finding')} in the baseline.\n")
     if counts["since"]:
         verb = "was" if counts["since"] == 1 else "were"
-        stream.write(f"{_count(counts['since'], 'more finding')} that {verb} there before.\n")
+        stream.write(f"{count(counts['since'], 'more finding')} that {verb} there before.\n")
 
 
 def _hint(total: Total, options: argparse.Namespace, stream: TextIO) -> None:
@@ -263,7 +263,7 @@ def _hint(total: Total, options: argparse.Namespace, stream: TextIO) -> None:
 
 def _tell_files(total: Total, stream: TextIO, started: float) -> None:
     seconds = time.perf_counter() - started
-    stream.write(f"Checked {_count(total.files, 'file')} ({total.relevant} with torch) in {seconds:.2f} s.\n")
+    stream.write(f"Checked {count(total.files, 'file')} ({total.relevant} with torch) in {seconds:.2f} s.\n")
 
 
 def _statistics(
@@ -300,5 +300,6 @@ def _fixable(finding: Finding) -> bool:
     return finding.fix is not None and finding.fix.safety is Safety.SAFE and bool(finding.fix.verbs)
 
 
-def _count(number: int, word: str, plural: str = "s") -> str:
+def count(number: int, word: str, plural: str = "s") -> str:
+    """A number with its word, in the plural if need be."""
     return f"{number} {word}{'' if number == 1 else plural}"

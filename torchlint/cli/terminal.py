@@ -36,6 +36,41 @@ def is_terminal(stream: Any) -> bool:
         return False
 
 
+def key_pressed() -> str:
+    """The next key that is pressed on the terminal, without waiting for the end of the line; empty at the end.
+
+    Raises:
+        KeyboardInterrupt: for ctrl-C.
+    """
+    try:
+        import termios
+        import tty
+    except ImportError:
+        import msvcrt
+
+        key: str = msvcrt.getwch()  # type: ignore[attr-defined]
+        if key == "\x03":
+            raise KeyboardInterrupt from None
+        return key
+    descriptor = sys.stdin.fileno()
+    before = termios.tcgetattr(descriptor)
+    try:
+        tty.setcbreak(descriptor, termios.TCSADRAIN)
+        data = os.read(descriptor, 1)
+        while data and data[0] >= 0xC0 and len(data) < 4 and not _whole(data):
+            data += os.read(descriptor, 1)
+        return data.decode(errors="replace")
+    finally:
+        termios.tcsetattr(descriptor, termios.TCSADRAIN, before)
+
+
+def _whole(data: bytes) -> bool:
+    try:
+        return bool(data.decode())
+    except UnicodeDecodeError:
+        return False
+
+
 def _width(stream: TextIO) -> int:
     try:
         return os.get_terminal_size(stream.fileno()).columns or 80
