@@ -10,7 +10,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from ecosystem import checking, places, precision, projects, verdicts
+from ecosystem import checking, places, precision, projects, recall, verdicts
 from ecosystem.places import Place
 
 from torchlint import packs
@@ -129,3 +129,13 @@ def test_findings_in_real_projects_are_the_committed_ones(project: projects.Proj
     assert sorted({str(found) for found in run.found}) == [
         line for line in checking.accepted() if line.startswith(f"{project.name}/")
     ]
+
+
+def test_bugs_of_the_recall_set_are_well_formed() -> None:
+    names = {rule.name for rule in packs.load()}
+    known = recall.bugs()
+    assert len(known) >= 60 and len({(b.project, b.commit, b.file, b.rule) for b in known}) == len(known)
+    for bug in known:
+        assert re.fullmatch(r"[0-9a-f]{40}", bug.commit) and bug.rule in names and bug.lines, bug
+        assert bug.confirmed in ("fixed", "acknowledged", "reported"), bug
+        assert bug.result == "found" or (bug.result == "silent" and bug.why), bug
