@@ -102,7 +102,8 @@ def attack(loader, epsilon=0.03):
 ## When it is fine
 
 Gradients that are used: adversarial examples, saliency, gradient penalties, test-time training. A function that is only
-called under `no_grad()` or `inference_mode()`. Models without trainable parameters record nothing.
+called under `no_grad()` or `inference_mode()`, and the evaluation hooks of Lightning. Models without trainable parameters
+record nothing.
 
 ## Not seen
 

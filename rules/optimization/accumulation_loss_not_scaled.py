@@ -116,6 +116,26 @@ def train_discriminator(discriminator, generator, loader):
         optimizer.step()
 ```
 
+Accelerate divides by the number that it is told, and by nothing if it is told none:
+
+```py bad
+from accelerate import Accelerator
+from torch import nn
+
+
+def train(model, optimizer, loader, k):
+    accelerator = Accelerator()
+    model, optimizer, loader = accelerator.prepare(model, optimizer, loader)
+    criterion = nn.CrossEntropyLoss()
+    model.train()
+    for i, (x, y) in enumerate(loader):
+        loss = criterion(model(x), y)
+        accelerator.backward(loss)  # TL105
+        if (i + 1) % k == 0:
+            optimizer.step()
+            optimizer.zero_grad()
+```
+
 ```py good
 from accelerate import Accelerator
 from torch import nn
@@ -136,8 +156,8 @@ def train(model, optimizer, loader):
 ## When it is fine
 
 A sum-reduced loss that is normalised once, gradients that are divided before the step, several terms of one loss that
-are sent backward one by one on the same batch (a GAN's real and fake halves), Accelerate, DeepSpeed and Lightning,
-which divide by themselves.
+are sent backward one by one on the same batch (a GAN's real and fake halves), Lightning, DeepSpeed, and an
+`Accelerator` that knows the number, which divide by themselves.
 
 ## Not seen
 

@@ -213,8 +213,8 @@ code that is not read, and a setting or a function called warm-up that the train
 
 ## Not seen
 
-Models whose layers are built from a configuration file, optimizers and schedules built by Lightning, DeepSpeed or
-timm, a `Trainer` with an optimizer, a schedule, callbacks or a class of its own, a learning rate that comes from the
+Models whose layers are built from a configuration file, optimizers and schedules built by DeepSpeed or timm, a
+`LightningModule` with several optimizers or with callbacks that set the rate, a `Trainer` with an optimizer, a schedule, callbacks or a class of its own, a learning rate that comes from the
 command line without a default, SGD with large batches, and any optimizer that is handed to code outside the project.
 
 ## Fix safety
@@ -244,6 +244,7 @@ from torchlint.api import (
     Value,
     Verb,
     attention_in,
+    cold_modules,
     cold_trainers,
     depth_of,
     ensure_import,
@@ -296,7 +297,29 @@ def check(module: Module) -> Findings:
                 fix=None if schedules else _warm(module, event, steps),
                 severity=severity,
             )
+    yield from _in_lightning(module)
     yield from _with_trainers(module)
+
+
+def _in_lightning(module: Module) -> Findings:
+    """The optimizer that a `LightningModule` returns, which only the schedules beside it change."""
+    for cold in cold_modules(module):
+        optimizer = cold.optimizer
+        rate, attention = starting_rate(optimizer), _trained(optimizer)
+        severity = _severity(attention, rate) if attention is not None and rate is not None else None
+        if optimizer.name not in roles.ADAM_FAMILY.difference(_WARM_BY_THEMSELVES) or optimizer.node is None:
+            continue
+        if attention is None or rate is None or severity is None:
+            continue
+        if any(may_be_frozen(model, (module.source,)) for model in trained_by(optimizer) or ()):
+            continue
+        name = module.code(optimizer.node.func) if isinstance(optimizer.node, ast.Call) else "the optimizer"
+        yield finding(
+            module.place(optimizer.node, optimizer.frame),
+            f"`{name}` {_message(attention, rate)}",
+            see=[(schedule, "this schedule starts at the full rate") for schedule in cold.schedules if schedule.node],
+            severity=severity,
+        )
 
 
 def _with_trainers(module: Module) -> Findings:

@@ -197,6 +197,29 @@ def train(loader, max_steps):
         scheduler.step()
 ```
 
+A schedule that Accelerate prepared has a unit of its own: each `step()` advances it once for every process.
+
+```py good
+import torch
+from accelerate import Accelerator
+from torch import nn
+from torch.nn import functional as F
+
+
+def train(loader, epochs):
+    accelerator = Accelerator()
+    model = nn.Sequential(nn.Linear(20, 64), nn.ReLU(), nn.Linear(64, 5))
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    scheduler = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=epochs * len(loader))
+    model, optimizer, loader, scheduler = accelerator.prepare(model, optimizer, loader, scheduler)
+    for epoch in range(epochs):
+        for x, y in loader:
+            optimizer.zero_grad()
+            accelerator.backward(F.cross_entropy(model(x), y))
+            optimizer.step()
+            scheduler.step()
+```
+
 ## When it is fine
 
 Fractional epochs (`scheduler.step(epoch + i / len(loader))`), schedules in a unit of their own that are meant to

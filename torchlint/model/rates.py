@@ -17,6 +17,7 @@ from torchlint.torch_api import roles
 
 if TYPE_CHECKING:
     from torchlint.model import Module
+    from torchlint.model.project import Project
     from torchlint.model.syntax import Source
 
 __all__ = ["Attention", "attention_in", "depth_of", "is_adapter", "schedules_over", "starting_rate", "weight_layers"]
@@ -144,6 +145,12 @@ def _rate_is_written(optimizer: Value, module: Module) -> bool:
         if re.search(_WRITES_RATE, text):
             return True
     return False
+
+
+def is_rate_written(project: Project) -> bool:
+    """Whether some file of the project writes `group["lr"] = ...`."""
+    texts = ((project.read(path) or b"").decode("utf-8", "replace") for path in project.mentioning("param_groups"))
+    return any(re.search(_WRITES_RATE, text) for text in texts)
 
 
 def _writes_rate(source: Source) -> bool:

@@ -9,8 +9,9 @@ import ast
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
-from torchlint.model.frameworks import takes_over
-from torchlint.model.rates import certain_layers, is_adapter, rate_of
+from torchlint.model.frameworks import configured_optimizers, optimizes_by_hand, own_words, takes_over
+from torchlint.model.rates import certain_layers, is_adapter, is_rate_written, rate_of
+from torchlint.model.schedules import handed_to_lightning
 from torchlint.model.values import NONE, UNKNOWN, Frame, Value
 from torchlint.torch_api import frameworks, roles
 
@@ -19,7 +20,15 @@ if TYPE_CHECKING:
     from torchlint.model.syntax import Source
     from torchlint.model.trace import Trace
 
-__all__ = ["ColdTrainer", "cold_trainers", "may_be_frozen", "starts_at_the_top", "warmup_is_read"]
+__all__ = [
+    "ColdModule",
+    "ColdTrainer",
+    "cold_modules",
+    "cold_trainers",
+    "may_be_frozen",
+    "starts_at_the_top",
+    "warmup_is_read",
+]
 
 _FALLS_FROM_THE_TOP = frozenset(
     f"torch.optim.lr_scheduler.{name}"
@@ -112,6 +121,57 @@ def may_be_frozen(model: Value, sources: Iterable[Source]) -> bool:
         or any(word in name.lower() for name in source.by_name for word in ("freez", "lora", "peft", "adapter"))
         for source in files.values()
     )
+
+
+# modules of Lightning
+
+
+class ColdModule(NamedTuple):
+    """The one optimizer of a `LightningModule`, with its schedules, that certainly starts at the full rate."""
+
+    optimizer: Value
+    schedules: tuple[Value, ...]
+
+
+_MAY_WARM_UP = frozenset({"optimizer_step", "lr_scheduler_step", "configure_callbacks", "lr_schedulers", "optimizers"})
+_FINDS_A_RATE = ("lr_find", "LearningRateFinder")
+
+
+def cold_modules(module: Module) -> Iterator[ColdModule]:
+    """The LightningModules of a file that return an optimizer without a warm-up, and whose rate nobody else sets."""
+    for owner in module.classes:
+        configure = owner.methods.get("configure_optimizers")
+        if configure is None or len(configure.returns) != 1 or optimizes_by_hand(owner) is not False:
+            continue
+        words = own_words(owner)
+        if words is None or not words.isdisjoint(_MAY_WARM_UP) or _reads_warmup(owner.cls.node):
+            continue
+        optimizer = configured_optimizers(owner.self_value)
+        if optimizer is None or optimizer.kind != "instance":
+            continue
+        returned = owner.frame(configure, owner.self_value).value(configure.returns[0])
+        schedules = _handed_over(returned)
+        if schedules is None or not all(starts_at_the_top(schedule) for schedule in schedules):
+            continue
+        if not is_rate_written(module.project) and not module.project.calls(*_FINDS_A_RATE):
+            yield ColdModule(optimizer, schedules)
+
+
+def _handed_over(returned: Value) -> tuple[Value, ...] | None:
+    """The schedules in what `configure_optimizers` returns; `None` if some cannot be told."""
+    schedules = tuple(schedule for schedule, _ in handed_to_lightning(returned))
+    if returned.kind == "instance":
+        return ()
+    if returned.kind == "dict":
+        names = [key.const for key in returned.keys if key is not None]
+        return schedules if len(names) == len(returned.keys) and len(schedules) == names.count("lr_scheduler") else None
+    if returned.kind not in ("tuple", "list") or len(returned.items) > 2:
+        return None
+    first, *rest = returned.items
+    if first.kind == "instance":
+        return () if not rest else None
+    nested = rest[0].items if rest and rest[0].kind in ("tuple", "list") else None
+    return schedules if nested is not None and len(nested) == len(schedules) else None
 
 
 # the Trainer of Hugging Face
