@@ -16,6 +16,7 @@ from typing import Any
 
 import torchlint
 
+START = "import sys; sys.path[:] = filter(None, sys.path); from torchlint.cli import main; sys.exit(main(['server']))"
 SECONDS = 20.0
 FIXTURES = Path(__file__).parent / "fixtures"
 EDITORS = sorted(path.stem for path in FIXTURES.glob("*.json"))
@@ -46,7 +47,7 @@ class Client:
     ) -> None:
         """`capabilities` are those of VS Code by default; `initialize` replaces other parameters of the first request."""
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "torchlint", "server"],
+            [sys.executable, "-c", START],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,

@@ -354,6 +354,25 @@ def test_requests_that_make_no_sense_get_an_answer(client: Client) -> None:
     assert client.codes(client.open("loss.py", LOSS), 1) == ["softmax-before-cross-entropy"]
 
 
+def test_a_folder_with_modules_of_any_name(tmp_path: Path) -> None:
+    """The processes that the server starts take no module from the folder that they check."""
+    for name in ("pickle", "types", "ast", "re", "logging", "torch", "argparse", "torchlint"):
+        (tmp_path / f"{name}.py").write_text("raise SystemExit('taken from the folder')\n")
+    (tmp_path / "loss.py").write_text(LOSS)
+    client = Client(tmp_path, initializationOptions={"settings": {"diagnosticMode": "workspace"}})
+    assert client.codes(client.uri("loss.py")) == ["softmax-before-cross-entropy"]
+    assert "taken from the folder" not in client.command("prove", "no-such-rule")["text"]
+    assert client.close() == 0
+
+
+def test_nothing_is_pulled(client: Client) -> None:
+    assert "diagnosticProvider" not in client.capabilities
+    assert client.capabilities["codeActionProvider"]["codeActionKinds"][1:] == [
+        "source.fixAll.torchlint",
+        "notebook.source.fixAll.torchlint",
+    ]
+
+
 def test_nothing_but_messages_on_standard_output(tmp_path: Path) -> None:
     """The reader of the tests fails on anything else; a pack that prints must not get there."""
     (tmp_path / "lint").mkdir()

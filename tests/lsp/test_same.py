@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import os
 import shutil
@@ -30,6 +31,7 @@ class Seen(NamedTuple):
     name: str
     severity: str
     message: str
+    cell: int | None = None
 
 
 def examples(folder: Path) -> None:
@@ -66,8 +68,10 @@ def on_the_command_line(folder: Path) -> list[Seen]:
             item["name"],
             item["severity"],
             item["message"],
+            item["cell"],
         )
         for item in json.loads(found.stdout)
+        if item["suppressed"] is None
     )
 
 
@@ -101,6 +105,55 @@ def test_the_same_findings(fill: Any, tmp_path: Path) -> None:
     fill(tmp_path)
     write(tmp_path / "torchlint.toml", 'select = ["ALL"]\npreview = true\nseverity = { TL6 = "info" }\n')
     compare(tmp_path)
+
+
+def split(text: str) -> list[str]:
+    """A program as cells: some statements each, with what only a notebook can hold."""
+    lines = text.splitlines(keepends=True)
+    starts = [node.lineno - 1 for node in ast.parse(text).body if not getattr(node, "decorator_list", None)][2::2]
+    cells = ["".join(lines[a:b]) for a, b in zip([0, *starts], [*starts, len(lines)], strict=True)]
+    return ["%matplotlib inline\n!pip list", "%%bash\ntorch it(", *cells[:-1], "%time\n" + cells[-1].rstrip("\n")]
+
+
+@pytest.mark.parametrize("settings", ["", 'select = ["ALL"]\npreview = true\n'])
+def test_the_same_findings_in_notebooks(settings: str, tmp_path: Path) -> None:
+    """On the command line a notebook is a file, in the server it is a list of texts."""
+    write(tmp_path / "torchlint.toml", settings)
+    books: dict[str, list[str]] = {}
+    for rule in packs.load():
+        for number, example in enumerate(docs.doc_of(rule).of("bad")):
+            if len(example.files) == 1:
+                books[f"{rule.code}_{number}/train.ipynb"] = split(example.plain.text)
+    assert len(books) > 50
+    for name, texts in books.items():
+        cells = [
+            {"cell_type": "code", "execution_count": None, "metadata": {}, "outputs": [], "source": text}
+            for text in texts
+        ]
+        write(tmp_path / name, json.dumps({"cells": cells, "metadata": {}, "nbformat": 4, "nbformat_minor": 5}))
+    expected = on_the_command_line(tmp_path)
+    client = Client(tmp_path, {**VSCODE["capabilities"], "general": {"positionEncodings": ["utf-32"]}})
+    got: list[Seen] = []
+    for name, texts in sorted(books.items()):
+        uris = [f"vscode-notebook-cell:{client.uri(name)}#W{number}s" for number in range(len(texts))]
+        items = [
+            {"uri": uri, "languageId": "python", "version": 1, "text": text}
+            for uri, text in zip(uris, texts, strict=True)
+        ]
+        listed = [{"kind": 2, "document": uri} for uri in uris]
+        book = {"uri": client.uri(name), "notebookType": "jupyter-notebook", "version": 1, "cells": listed}
+        client.notify("notebookDocument/didOpen", {"notebookDocument": book, "cellTextDocuments": items})
+        for number, uri in enumerate(uris, 1):
+            found = [seen(tmp_path, client, (tmp_path / name, item)) for item in client.wait(uri, 1)]
+            got += [one._replace(cell=number) for one in found]
+        closed = [{"uri": uri} for uri in uris]
+        client.notify(
+            "notebookDocument/didClose", {"notebookDocument": {"uri": book["uri"]}, "cellTextDocuments": closed}
+        )
+    assert client.close() == 0
+    assert len(got) > 20
+    assert set(got) - set(expected) == set()
+    assert set(expected) - set(got) == set()
 
 
 @pytest.mark.parametrize("name", PROJECTS)

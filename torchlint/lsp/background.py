@@ -50,7 +50,7 @@ async def check(ls: Server) -> None:
     progress = await _begin(ls, count)
     done = 0
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-c", _START),
+        *(sys.executable, "-I", "-c", _START),  # not from the user's folder, whatever its modules are called
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.DEVNULL,

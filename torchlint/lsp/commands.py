@@ -18,7 +18,10 @@ from torchlint.lsp.core import Server
 from torchlint.lsp.documents import uri_of
 
 _PROVE_SECONDS = 120
-_PROVE = "import sys; sys.path.append(sys.argv.pop(1)); from torchlint.cli import main; sys.exit(main(sys.argv[1:]))"
+_PROVE = (
+    "import sys; sys.path[:] = [*filter(None, sys.path), sys.argv.pop(1)]; "  # not from the user's folder
+    "from torchlint.cli import main; sys.exit(main(sys.argv[1:]))"
+)
 
 
 async def explain(ls: Server, *arguments: Any) -> dict[str, str] | None:

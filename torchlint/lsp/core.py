@@ -100,6 +100,7 @@ class Server(LanguageServer):
         """Keep what the client says at the start, and hold its texts as it counts their lines."""
         self.initial = params.initialization_options
         self.shows = Shows(params.capabilities)
+        self._worker.submit(_warm)
         made = self.workspace
         self.protocol._workspace = Documents(
             made.root_uri,
@@ -356,6 +357,15 @@ class Server(LanguageServer):
         """End what runs in the background."""
         if self._whole is not None:
             self._whole.cancel()
+
+
+def _warm() -> None:
+    """Read what every check needs, while the client is still busy with the start."""
+    from torchlint import packs
+    from torchlint.model import Module
+
+    packs.read()
+    assert Module is not None
 
 
 def plain(value: Any) -> Any:
