@@ -22,6 +22,7 @@ from torchlint.lsp.documents import Documents, path_of, uri_of
 from torchlint.lsp.options import DEBOUNCE, Scoped, scoped
 from torchlint.lsp.session import Problem, Result, Session, on_disk
 
+_MANY = 30  # changed files from which on the whole workspace is checked in the background
 _QUIET = 2.0  # seconds without a check before unreachable objects are looked for
 _SWEEP = 50  # checks after which it is worth looking
 
@@ -214,7 +215,7 @@ class Server(LanguageServer):
             self.schedule(uri, 0)
 
     def forget(self, uri: str) -> None:
-        """Clear what is shown for a document that was closed; in workspace mode, show what is on disk."""
+        """Clear what is shown for a document that was closed."""
         pending = self._pending.pop(uri, None)
         if pending is not None:
             pending.cancel()
@@ -264,14 +265,17 @@ class Server(LanguageServer):
 
     async def refresh_closed(self, paths: Sequence[str]) -> None:
         """Check files again that are not open, where their findings are shown."""
-        for path in paths:
-            if self.wants_all(path) and self.documents.document(uri_of(path)) is None:
-                result = await self.run(self.session.check_file, path)
-                if result is not None:
-                    await self.show_closed(result)
-                elif uri_of(path) in self._closed:
-                    self._closed.discard(uri_of(path))
-                    self.publish(uri_of(path), None, [])
+        wanted = [path for path in paths if self.wants_all(path) and self.documents.document(uri_of(path)) is None]
+        if len(wanted) > _MANY:
+            self.check_workspace()
+            return
+        for path in wanted:
+            result = await self.run(self.session.check_file, path)
+            if result is not None:
+                await self.show_closed(result)
+            elif uri_of(path) in self._closed:
+                self._closed.discard(uri_of(path))
+                self.publish(uri_of(path), None, [])
 
     # telling
 

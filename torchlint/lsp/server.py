@@ -18,7 +18,7 @@ from lsprotocol import types
 from torchlint.lsp import actions, commands, hover
 from torchlint.lsp.convert import SOURCE
 from torchlint.lsp.core import Server, plain
-from torchlint.lsp.documents import path_of
+from torchlint.lsp.documents import path_of, uri_of
 from torchlint.lsp.session import on_disk
 from torchlint.settings import BASELINE, FILES
 
@@ -109,13 +109,14 @@ async def watched_files(ls: Server, params: types.DidChangeWatchedFilesParams) -
     if any(_is_configuration(event.uri) for event in params.changes):
         await ls.configure()
         return
-    paths = [path_of(event.uri) for event in params.changes]
+    changes = [(path_of(event.uri), event.type) for event in params.changes]
+    changes = [(path, kind) for path, kind in changes if ls.session.minds(path)]
     closed: set[str] = set()
-    for event, path in zip(params.changes, paths, strict=True):
+    for path, _ in changes:
         await ls.run(ls.session.changed, path)
         closed.update((path, *ls.session.dependents(path)))
-        ls.refresh_dependents(event.uri)
-    if any(event.type != types.FileChangeType.Changed for event in params.changes):
+        ls.refresh_dependents(uri_of(path))
+    if any(kind != types.FileChangeType.Changed for _, kind in changes):
         ls.refresh_all()  # an import may mean another file now
     await ls.refresh_closed(sorted(closed))
 

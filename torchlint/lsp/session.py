@@ -89,6 +89,10 @@ class Session:
         for workspace in self._workspaces.values():
             workspace.changed(path)
 
+    def minds(self, path: str) -> bool:
+        """Whether a change of a file on disk can matter: not where an open text stands for it, or it is installed."""
+        return path not in self.unsaved and not self._installed(path)
+
     def dependents(self, path: str) -> list[str]:
         """The checked files whose last result rests on the file."""
         return [other for other, used in self._used.items() if path in used and other != path]
@@ -172,11 +176,15 @@ class Session:
         return workspace
 
     def _excluded(self, path: str, settings: Settings) -> bool:
-        """Whether a search for files would skip the file; what a package manager installed is nobody's to mend."""
-        if any(f"/{name}/" in path for name in _INSTALLED):
-            return not any(name in folder for folder in self.folders for name in _INSTALLED)
+        """Whether a search for files would skip the file; what is installed is nobody's to mend."""
+        if self._installed(path):
+            return True
         root = settings.root if settings.file else next((f for f in self.folders if within(path, f)), None)
         return root is not None and matches(path, root, (*settings.exclude, *settings.extend_exclude))
+
+    def _installed(self, path: str) -> bool:
+        """Whether a package manager has put a file there, and nobody has opened its folder."""
+        return any(f"/{name}/" in path and not any(name in f for f in self.folders) for name in _INSTALLED)
 
     def take_over(self, path: str, outcome: Outcome) -> Result | None:
         """The result for a file on disk whose outcome was worked out elsewhere; `None` if the file is gone."""
