@@ -5,7 +5,13 @@ from __future__ import annotations
 import pytest
 
 from tests.model.programs import module, probe
-from torchlint.model.warmups import cold_trainers, may_be_frozen, starts_at_the_top, warmup_is_read
+from torchlint.model.warmups import (
+    cold_modules,
+    cold_trainers,
+    may_be_frozen,
+    starts_at_the_top,
+    warmup_is_read,
+)
 
 HEAD = """
 import torch
@@ -149,3 +155,64 @@ def main(given):
     trainer.train()
 """
     assert list(cold_trainers(module(text))) == []
+
+
+@pytest.mark.parametrize(
+    ("returned", "schedules"),
+    [
+        ("one", 0),
+        ("[one]", 0),
+        ("{'optimizer': one}", 0),
+        ("[one], [falls]", 1),
+        ("{'optimizer': one, 'lr_scheduler': falls}", 1),
+        ("{'optimizer': one, 'lr_scheduler': {'scheduler': falls, 'interval': 'step'}}", 1),
+        ("[one], [rises]", None),
+        ("[one], [falls, rises]", None),
+        ("[one], self.schedules", None),
+        ("{'optimizer': one, 'lr_scheduler': self.schedule}", None),
+        ("{'optimizer': one, 'lr_scheduler': {'scheduler': falls, **self.rest}}", None),
+        ("{'optimizer': one, **self.rest}", None),
+        ("[one, two]", None),
+        ("[one, two], [falls]", None),
+        ("self.thing", None),
+    ],
+)
+def test_modules_of_lightning_without_a_warmup(returned: str, schedules: int | None) -> None:
+    text = f"""{HEAD}
+import lightning
+
+
+class Lit(lightning.LightningModule):
+    def configure_optimizers(self):
+        one = torch.optim.AdamW(self.parameters())
+        two = torch.optim.AdamW(self.head.parameters())
+        falls, rises = S.CosineAnnealingLR(one, 10), S.OneCycleLR(one, 0.1, 100)
+        return {returned}
+"""
+    found = [len(cold.schedules) for cold in cold_modules(module(text))]
+    assert found == ([] if schedules is None else [schedules])
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "def optimizer_step(self, *args): ...",
+        "def on_train_batch_start(self, batch, i): print(self.warmup)",
+        "def configure_callbacks(self): return []",
+        "def on_train_batch_start(self, batch, i): self.lr_schedulers().step()",
+        "automatic_optimization = False",
+        "def ramp(self, group): group['lr'] = 1e-3 * len(group.get('param_groups'))",
+    ],
+)
+def test_modules_of_lightning_that_may_warm_up(line: str) -> None:
+    text = f"""{HEAD}
+import lightning
+
+
+class Lit(lightning.LightningModule):
+    {line}
+
+    def configure_optimizers(self):
+        return torch.optim.AdamW(self.parameters())
+"""
+    assert list(cold_modules(module(text))) == []
