@@ -15,8 +15,9 @@ from pathlib import Path
 import pytest
 
 from torchlint.findings import Fix, Span, Verb
-from torchlint.fixes import TextEdit, apply, compatible, edits_of, verbs
-from torchlint.fixes.parsed import parse
+from torchlint.fixes import TextEdit, apply, compatible, edits, edits_of, expressions, verbs
+from torchlint.fixes.changes import Change, changed
+from torchlint.fixes.parsed import parse, tree_of
 
 
 def fixed(text: str, *steps: Verb) -> str | None:
@@ -792,6 +793,42 @@ def test_code_that_is_nested_too_deeply_is_left_alone() -> None:
     text = "x = " + " + ".join(["a"] * 900) + "\n"
     value = ast.parse(text).body[0].value  # type: ignore[attr-defined]
     assert fixed(text, verbs.wrap(value, "f({})")) in (None, f"x = f({text[4:-1]})\n")
+
+
+LINES = (
+    *("import a", "x = 1; y = 2", "@d", "@d(\n    1\n)", "def f():", "    return 1", "    pass; pass", "class A: pass"),
+    *("x = (\n1\n); y = 2", 's = """\n# no\n"""', "z = 1 \\\n  + 2", "w = 1 \\", "", "# a comment", "if x:", "else:"),
+    *("    try:", "        f()", "    finally:", "for i in x: print(i)", "\fv = 3", "é = '𠀀'"),
+)
+
+
+def test_what_is_read_again_after_a_change_tells_whether_the_file_parses() -> None:
+    rng = random.Random(4)
+    counts = Counter[bool]()
+    while sum(counts.values()) < 1500:
+        text = "\n".join(rng.choice(LINES) for _ in range(rng.randint(1, 9))) + rng.choice(["\n", ""])
+        parsed = parse(text)
+        if parsed is None:
+            continue
+        ends = sorted(rng.sample(range(len(text) + 1), min(len(text) + 1, rng.choice([2, 4]))))
+        pieces = ["", "\n", "1", "y = 1\n", "    ", ";", *LINES]
+        made = [Change(a, b, rng.choice(pieces)) for a, b in zip(ends[::2], ends[1::2], strict=False)]
+        whole = tree_of(changed(text, made)) is not None
+        assert edits._parses(parsed, made) == whole, (text, made)
+        counts[whole] += 1
+    assert min(counts.values()) > 200
+
+
+def test_a_fix_in_a_long_file_reads_a_few_lines_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    text = "".join(f"def f{i}(x):\n    return g(x, {i})\n\n\n" for i in range(300))
+    calls = [node for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Call)]
+    read: list[int] = []
+    usual = edits.tree_of
+    for module in (edits, expressions):
+        monkeypatch.setattr(module, "tree_of", lambda text: (read.append(len(text)), usual(text))[1])
+    for call in calls[:5]:
+        assert edits_of(text, Fix.safe("", verbs.set_keyword(call, "k", "1")))
+    assert 0 < max(read) < 100
 
 
 def test_edits_are_minimal_and_in_bytes() -> None:

@@ -19,9 +19,28 @@ def edits_of(text: str, fix: Fix) -> list[TextEdit] | None:
         return None
     if parsed is None or not changes:
         return None
-    if overlapping(changes) or tree_of(changed(text, changes)) is None:
+    if overlapping(changes) or not _parses(parsed, changes):
         return None
     return [_edit(parsed, change) for change in changes]
+
+
+def _parses(parsed: Parsed, changes: list[Change]) -> bool:
+    """Whether the text parses after the changes: only the outermost statements that they touch are read again."""
+    touched: list[tuple[int, int, list[Change]]] = []
+    for change in changes:
+        start, end = parsed.outermost(change.start, change.end)
+        if touched and start < touched[-1][1]:
+            before = touched.pop()
+            touched.append((min(start, before[0]), max(end, before[1]), [*before[2], change]))
+        else:
+            touched.append((start, end, [change]))
+    for start, end, inside in touched:
+        moved = [Change(change.start - start, change.end - start, change.text) for change in inside]
+        text = changed(parsed.text[start:end], moved)
+        if tree_of(text) is None or (text and not text.endswith(("\n", "\r"))):
+            # The lines do not stand alone, such as one that a backslash continues or that lost its end.
+            return tree_of(changed(parsed.text, changes)) is not None
+    return True
 
 
 def _changes_of(parsed: Parsed, verbs: tuple[Verb, ...]) -> list[Change] | None:

@@ -111,6 +111,24 @@ class Parsed:
         line = self.position(offset)[0]
         return self.starts[line] if line < len(self.starts) else len(self.text)
 
+    def outermost(self, start: int, end: int) -> tuple[int, int]:
+        """The offsets of the whole lines of the outermost statements that a range touches."""
+        body = self.tree.body
+        first = bisect_right(body, start, key=lambda one: self.starts[_first_line(one) - 1]) - 1
+        while first > 0 and (body[first - 1].end_lineno or 0) >= _first_line(body[first]):
+            first -= 1
+        last = max(first, 0)
+        while last < len(body) and self._after(body[last]) < end:
+            last += 1
+        while last + 1 < len(body) and _first_line(body[last + 1]) <= (body[last].end_lineno or 0):
+            last += 1
+        begin = self.starts[_first_line(body[first]) - 1] if first >= 0 else 0
+        return begin, self._after(body[last]) if last < len(body) else len(self.text)
+
+    def _after(self, statement: ast.stmt) -> int:
+        """The offset behind the last line of a statement."""
+        return self.starts[statement.end_lineno or 0]
+
     def _at(self, span: Span | None) -> Sequence[ast.AST]:
         """The nodes with a span."""
         if span is None:
