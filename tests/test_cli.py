@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -227,6 +228,10 @@ def test_statistics(cli: Cli) -> None:
     assert ran.lines[-1].startswith("Checked 2 files (1 with torch) in ")
     data = cli.run("check", "--statistics", "--output-format", "json").json
     assert [(row["code"], row["count"], row["fixable_count"]) for row in data] == [("XX101", 2, 2), ("XX103", 1, 0)]
+    both = ("--statistics", "--output-format", "json:counts.json", "--output-format", "concise:found.txt")
+    assert cli.run("check", *both).out == ""
+    assert json.loads(cli.read("counts.json")) == data
+    assert len(cli.read("found.txt").splitlines()) == 3
 
 
 def test_show_files(cli: Cli) -> None:

@@ -105,12 +105,13 @@ def report(
             _tell_diff(total, options)
         else:
             _tell_fixes(total, options, told)
-    elif options.statistics:
-        _statistics(total, options, stream, outputs, started)
     else:
         if options.show_fixes:
             _tell_fixes(total, options, told)
-        for output in outputs:
+        for number, output in enumerate(outputs):
+            if options.statistics and not number:
+                _write_statistics(output, workspace, total, options, stream, started)
+                continue
             _write(output, workspace, results, options, stream)
             if output.format in FOR_PEOPLE and output.file is None and not options.quiet and not options.silent:
                 _summary(total, options, stream, style_of(stream, options.color))
@@ -147,10 +148,14 @@ def _write(output: Output, workspace: Workspace, results: Results, options: argp
     results.cap = None
     text = io.StringIO()
     render(results, text, Style())
+    _keep(workspace, output.file, text.getvalue())
+
+
+def _keep(workspace: Workspace, path: str, text: str) -> None:
     try:
-        _save(output.file, text.getvalue().encode("utf-8", "backslashreplace"))
+        _save(path, text.encode("utf-8", "backslashreplace"))
     except OSError as error:
-        workspace.problems.append(f"{output.file}: cannot be written: {error.strerror or error}")
+        workspace.problems.append(f"{path}: cannot be written: {error.strerror or error}")
 
 
 def _save(path: str, data: bytes) -> None:
@@ -266,16 +271,24 @@ def _tell_files(total: Total, stream: TextIO, started: float) -> None:
     stream.write(f"Checked {count(total.files, 'file')} ({total.relevant} with torch) in {seconds:.2f} s.\n")
 
 
-def _statistics(
-    total: Total, options: argparse.Namespace, stream: TextIO, outputs: list[Output], started: float
+def _write_statistics(
+    output: Output, workspace: Workspace, total: Total, options: argparse.Namespace, stream: TextIO, started: float
 ) -> None:
+    """The counts, in the place of the first report."""
+    if output.file is not None:
+        text = io.StringIO()
+        _statistics(total, options, text, output.format, started)
+        _keep(workspace, output.file, text.getvalue())
+    elif not options.silent:
+        _statistics(total, options, stream, output.format, started)
+
+
+def _statistics(total: Total, options: argparse.Namespace, stream: TextIO, format: str, started: float) -> None:
     counts: dict[str, list[Finding]] = {}
     for finding in total.findings:
         counts.setdefault(finding.code, []).append(finding)
-    if options.silent:
-        return
     rows = sorted(counts.items(), key=lambda item: (-len(item[1]), item[0]))
-    if outputs[0].format in ("json", "json-lines"):
+    if format in ("json", "json-lines"):
         import json
 
         data = [
