@@ -28,6 +28,7 @@ COMMAND = (
     "--config=preview=true",
     "--select=ALL",
     "--exit-zero",
+    "--no-cache",
     "-j1",
     ".",
 )

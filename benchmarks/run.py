@@ -38,6 +38,7 @@ TORCHLINT = (
     "--config=preview=true",
     "--select=ALL",
     "--exit-zero",
+    "--no-cache",
 )
 
 

@@ -413,8 +413,8 @@ def _with_device(module: Module, call: ast.Call, named: Verb, imported: Verb, en
 
 def _text(module: Module, node: ast.expr) -> str:
     """An expression as it is written, if that is one line."""
-    written = ast.get_source_segment(module.text, node)
-    return written if written is not None and "\n" not in written else module.code(node)
+    written = module.excerpt(node)
+    return written if "\n" not in written else module.code(node)
 
 
 def _keyword_fix(node: ast.Call, keyword: str, entry: Entry) -> Fixes:

@@ -203,10 +203,9 @@ def _fix(module: Module, event: Event, loop: Loop, node: ast.Call, move: Move) -
         return None
     if device is not None and not outermost[0].assigned.isdisjoint((dotted(device) or "").split(".")):
         return None
-    written = ast.get_source_segment(module.text, node)
-    if written is None or outermost[0].assigned & {name.id}:
+    if outermost[0].assigned & {name.id}:
         return None
-    before = insert_before(outermost[0].node, f"{name.id} = {written}")
+    before = insert_before(outermost[0].node, f"{name.id} = {module.excerpt(node)}")
     title = f"Copy `{name.id}` once, before the loop, which keeps it on the device from there on"
     return Fix.unsafe(title, before, unwrap(node, name))
 

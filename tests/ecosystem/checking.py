@@ -77,7 +77,7 @@ def check(chosen: Iterable[projects.Project], rules: Iterable[str] = ()) -> Iter
 def findings_in(project: projects.Project, select: str) -> tuple[list[Found], list[str]]:
     """The findings in one project, sorted, and what went wrong."""
     command = [sys.executable, "-m", "torchlint", "check", "--isolated", "--config=preview=true", f"--select={select}"]
-    command += ["--output-format=json", "--exit-zero", "--no-respect-gitignore", "-j1", "."]
+    command += ["--output-format=json", "--exit-zero", "--no-cache", "--no-respect-gitignore", "-j1", "."]
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
     try:
         done = subprocess.run(

@@ -20,13 +20,14 @@ import ast
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
-from torchlint.findings import Place
+from torchlint.findings import Place, Span
 from torchlint.model.classes import ClassModel
 from torchlint.model.project import Project
 from torchlint.model.syntax import Class, Function, Scope, Source, dotted, every_child
 from torchlint.model.tensors import LossCall, loss_call
 from torchlint.model.trace import ROOT_WORDS, Event, Trace, place_of, starts_trace
 from torchlint.model.values import UNKNOWN, Frame, Value
+from torchlint.source.text import Lines
 from torchlint.torch_api import canonical, roles
 
 
@@ -87,7 +88,7 @@ _TEST_FOLDERS = frozenset({"test", "tests", "testing"})
 class Module:
     """The checked file, as rules see it."""
 
-    __slots__ = ("_losses", "_traces", "options", "path", "project", "source", "text", "tree")
+    __slots__ = ("_lines", "_losses", "_traces", "options", "path", "project", "source", "text", "tree")
 
     def __init__(self, source: Source, project: Project) -> None:
         self.source = source
@@ -98,6 +99,7 @@ class Module:
         self.options: dict[str, Any] = {}
         self._traces: list[Trace] | None = None
         self._losses: list[LossCall] | None = None
+        self._lines: Lines | None = None
 
     @classmethod
     def build(
@@ -161,6 +163,12 @@ class Module:
     def code(self, node: ast.AST) -> str:
         """The expression in one line, as `ast.unparse` writes it, for messages."""
         return ast.unparse(node)
+
+    def excerpt(self, node: ast.AST) -> str:
+        """The text of a node as it stands in the file."""
+        if self._lines is None:
+            self._lines = Lines(self.text)
+        return self._lines.slice(Span.of(node))
 
     # names and values
 
