@@ -11,11 +11,13 @@ export const CACHE = process.env.TORCHLINT_EDITORS ?? path.join(process.env.XDG_
 export const PATIENCE = Number(process.env.PATIENCE_MS ?? 90_000);
 const { chromium } = createRequire(path.join(CACHE, "playwright", "x.js"))("playwright-core");
 
-/** A notebook with a finding of three rules in its last cell that rest on the cells before it. */
+/** A notebook with findings of three rules: one in its first cell with a safe fix, two in its last that rest on the cells before. */
 export const NOTEBOOK = notebook([
-  "import torch\nfrom torch import nn\n\nmodel = nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 2), nn.Softmax(dim=1))\ncriterion = nn.CrossEntropyLoss()",
-  "optimizer = torch.optim.SGD(model.parameters(), lr=0.1)\nloader = [(torch.randn(8, 4), torch.zeros(8).long()) for _ in range(10)]",
-  "total = 0\nfor x, y in loader:\n    loss = criterion(model(x), y)\n    loss.backward()\n    optimizer.step()\n    total += loss\nprint(total)",
+  "import torch\nimport torch.nn.functional as F\nfrom torch import nn\n\n\nclass Net(nn.Module):\n    def __init__(self):\n        super().__init__()\n" +
+    "        self.out = nn.Linear(4, 2)\n\n    def forward(self, x):\n        return torch.softmax(self.out(F.dropout(x, 0.5)), dim=1)",
+  "model = Net()\ncriterion = nn.CrossEntropyLoss()\noptimizer = torch.optim.SGD(model.parameters(), lr=0.1)\n" +
+    "loader = [(torch.randn(8, 4), torch.zeros(8).long()) for _ in range(10)]",
+  "for x, y in loader:\n    loss = criterion(model(x), y)\n    loss.backward()\n    optimizer.step()",
 ]);
 
 export function notebook(cells) {
@@ -63,6 +65,7 @@ export async function run(name, out, start, test, trouble = () => "") {
     });
     const newPage = async () => {
       const made = await (await browser.newContext({ viewport: { width: 1280, height: 800 } })).newPage();
+      page = made; // the latest one, for the picture of a failure
       made.setDefaultTimeout(PATIENCE);
       await made.route((url) => !["127.0.0.1", "localhost"].includes(url.hostname) && url.protocol.startsWith("http"), (route) => route.abort());
       return made;
@@ -75,8 +78,8 @@ export async function run(name, out, start, test, trouble = () => "") {
         await new Promise((resolve) => setTimeout(resolve, 150));
       }
     };
-    page = await newPage();
-    const shot = (called, of = page) => of.screenshot({ path: path.join(out, `${called}.png`) });
+    await newPage();
+    const shot = (called) => page.screenshot({ path: path.join(out, `${called}.png`) });
     await test({ page, newPage, port, home, step, until, shot });
     code = 0;
     console.log(`${name}: PASS`);

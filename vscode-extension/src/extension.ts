@@ -24,6 +24,19 @@ export interface Api {
   status(): { text: string; detail?: string; severity: vscode.LanguageStatusSeverity };
 }
 
+/** Failures that the user has to know of go to one place, which has words for them; requests that fail go to the log alone. */
+class Client extends LanguageClient {
+  constructor(server: ServerOptions, options: LanguageClientOptions, private readonly onFailure: (why: string) => void) {
+    super("torchlint", "torchlint", server, options);
+  }
+
+  override error(message: string, data?: unknown, show?: boolean | "force"): void {
+    super.error(message, data, false);
+    const cause = data instanceof Error ? data.message : typeof data === "string" ? data : message;
+    if (show === "force") this.onFailure(cause.split("Error: ").pop() ?? cause);
+  }
+}
+
 let extension: Torchlint | undefined;
 
 export async function activate(context: vscode.ExtensionContext): Promise<Api> {
@@ -65,6 +78,7 @@ class Torchlint {
       this.pages.register(),
       ...Object.entries(commands).map(([name, run]) => vscode.commands.registerCommand(name, run)),
       vscode.workspace.onDidGrantWorkspaceTrust(() => this.restart()),
+      vscode.workspace.onDidChangeWorkspaceFolders(() => this.sendSettings()),
       vscode.workspace.onDidChangeConfiguration((event) => {
         if (RESTARTING.some((key) => event.affectsConfiguration(key))) void this.restart();
         else if (event.affectsConfiguration("torchlint")) this.sendSettings();
@@ -107,31 +121,33 @@ class Torchlint {
       initializationOptions: { settings: settings() },
       middleware: this.middleware(),
     };
-    const client = new LanguageClient("torchlint", "torchlint", server, options);
+    let told = false;
+    const client = new Client(server, options, (why) => {
+      if (this.client === client && !told) this.failed(why);
+      told = true;
+    });
     client.onDidChangeState((event) => {
       this.status.busy = event.newState === State.Starting;
-      if (event.newState === State.Stopped && this.client === client) this.tell("torchlint: stopped", ERROR, "The server has ended.");
     });
     this.client = client;
     this.canFix = true;
     try {
-      await client.start(); // the client itself tells the user of a failure
+      await client.start();
       await this.tellReady();
     } catch (error) {
-      this.log.error(`The server did not start: ${error}`);
-      this.tell("torchlint: failed", ERROR, "The server did not start; the log says why.");
+      if (!told) this.failed(String(error));
+      told = true;
     }
   }
 
   private async command(): Promise<ServerOptions | string> {
-    const configuration = vscode.workspace.getConfiguration("torchlint", folder());
-    const own = configuration.get<string[]>("path", []);
+    const own = setting<string[]>("path");
     this.interpreter = undefined;
     if (vscode.workspace.isTrusted && own.length) return { command: own[0], args: own.slice(1) };
     const found = await findInterpreter(this.log, folder());
     if (typeof found === "string") return found;
     this.interpreter = found;
-    const strategy = vscode.workspace.isTrusted ? configuration.get<string>("importStrategy", "useBundled") : "useBundled";
+    const strategy = vscode.workspace.isTrusted ? setting<string>("importStrategy") : "useBundled";
     const env = { ...process.env, TORCHLINT_IMPORT_STRATEGY: strategy, TORCHLINT_EXTRA_LIBS: this.extraLibs(found) };
     const [command, ...args] = found.command;
     return { command, args: [...args, this.context.asAbsolutePath(path.join("bundled", "tool", "torchlint_server.py"))], options: { env } };
@@ -153,7 +169,7 @@ class Torchlint {
       provideCodeActions: async (document, range, context, token, next) => {
         const forSource = context.only?.value.startsWith("source") || context.only?.value.startsWith("notebook.source");
         if (forSource && !vscode.workspace.getConfiguration("torchlint", document.uri).get("fixAll", true)) return [];
-        const actions = (await next(document, range, context, token)) ?? [];
+        const actions = ((await next(document, range, context, token)) ?? []).filter((action) => !("disabled" in action && action.disabled));
         if (!this.canFix && !forSource && context.diagnostics.some(hasFix)) {
           const action = new vscode.CodeAction("Install what the fix needs (libcst)", vscode.CodeActionKind.QuickFix);
           action.command = { command: "torchlint.installFixes", title: action.title };
@@ -174,8 +190,20 @@ class Torchlint {
   private noPython(why: string): void {
     this.log.error(why);
     this.tell("torchlint: no Python", ERROR, why);
+    this.complain(why, "torchlint.interpreter");
+  }
+
+  private failed(why: string): void {
+    const what = this.interpreter
+      ? `The server of torchlint does not run with \`${this.interpreter.command.join(" ")}\``
+      : `The setting torchlint.path names \`${setting<string[]>("path").join(" ")}\`, which does not run as a server`;
+    this.tell("torchlint: no server", ERROR, `${what}: ${why}`);
+    this.complain(`${what}: ${why}`, this.interpreter ? "torchlint.interpreter" : "torchlint.path");
+  }
+
+  private complain(why: string, about: string): void {
     const choices: Record<string, () => unknown> = {
-      "Open Settings": () => vscode.commands.executeCommand("workbench.action.openSettings", "torchlint.interpreter"),
+      "Open Settings": () => vscode.commands.executeCommand("workbench.action.openSettings", about),
       "Show Logs": () => this.log.show(),
     };
     void vscode.window.showWarningMessage(why, ...Object.keys(choices)).then((choice) => choice && choices[choice]());
@@ -200,8 +228,7 @@ class Torchlint {
   /** Once for each Python: findings that could be fixed are there, and libcst is not. */
   private async offerFixes(): Promise<void> {
     const key = `offered-libcst-${this.interpreter?.version}`;
-    const wanted = vscode.workspace.getConfiguration("torchlint", folder()).get<{ enable: boolean }>("codeAction.fixViolation")?.enable;
-    if (!wanted || !this.interpreter || this.context.globalState.get(key)) return;
+    if (!setting<{ enable: boolean }>("codeAction.fixViolation").enable || !this.interpreter || this.context.globalState.get(key)) return;
     await this.context.globalState.update(key, true);
     const text = `torchlint can fix some of these findings with libcst, which this Python ${this.interpreter.version} does not have. It would be installed into a folder of the extension.`;
     if ((await vscode.window.showInformationMessage(text, "Install", "Not Now")) === "Install") await this.installFixes();
@@ -284,11 +311,17 @@ function folder(): vscode.Uri | undefined {
   return vscode.workspace.workspaceFolders?.[0]?.uri;
 }
 
-/** The settings as the server takes them; those that are not trusted are left out. */
-function settings(): Record<string, unknown> {
-  const configuration = vscode.workspace.getConfiguration("torchlint", folder());
-  const found: Record<string, unknown> = Object.fromEntries(SENT.map((key) => [key, configuration.get(key)]));
-  if (vscode.workspace.isTrusted) found.configuration = configuration.get("configuration");
-  else found.isolated = true;
-  return found;
+/** A setting of a folder, the first one if none is named; the manifest has a default for each. */
+function setting<T>(key: string, scope = folder()): T {
+  return vscode.workspace.getConfiguration("torchlint", scope).get(key) as T;
+}
+
+/** The settings of each folder as the server takes them; those that are not trusted are left out. */
+function settings(): unknown {
+  const { isTrusted, workspaceFolders = [] } = vscode.workspace;
+  const of = (scope?: vscode.Uri) => {
+    const found = Object.fromEntries(SENT.map((key) => [key, setting<unknown>(key, scope)]));
+    return isTrusted ? { ...found, configuration: setting<string>("configuration", scope) } : { ...found, isolated: true };
+  };
+  return workspaceFolders.length > 1 ? workspaceFolders.map(({ uri }) => ({ ...of(uri), workspace: uri.toString() })) : of(folder());
 }
