@@ -866,7 +866,8 @@ def unwrapped(value: Value) -> Value:
     A module that is wrapped under a condition is the same module either way.
     """
     if value.kind == "union":
-        return _same_inside(value) or value
+        wrapped = any(option.name in roles.WRAPPERS or option.name == "torch.compile" for option in value.items)
+        return (_same_inside(value) or value) if wrapped else value
     for _ in range(_WRAPPINGS):
         wrapper = value.kind == "instance" and value.name in roles.WRAPPERS
         if not wrapper and not value.call_of("torch.compile"):
