@@ -17,7 +17,7 @@ from typing import Any
 import torchlint
 
 START = "import sys; sys.path[:] = filter(None, sys.path); from torchlint.cli import main; sys.exit(main(['server']))"
-SECONDS = 20.0
+SECONDS = 60.0
 FIXTURES = Path(__file__).parent / "fixtures"
 EDITORS = sorted(path.stem for path in FIXTURES.glob("*.json"))
 

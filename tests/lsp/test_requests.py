@@ -333,6 +333,17 @@ def test_settings_that_name_no_rule_are_told(tmp_path: Path) -> None:
     assert client.close() == 0
 
 
+def test_severities_take_any_selector(client: Client) -> None:
+    uri = client.open("loss.py", LOSS)
+    for selector, level in (("TL2", 3), ("correctness", 2), ("softmax-before-cross-entropy", 3)):
+        settings = {"severity": {selector: "info" if level == 3 else "warning"}}
+        client.notify("workspace/didChangeConfiguration", {"settings": {"torchlint": settings}})
+        client.until(lambda level=level: [i["severity"] for i in client.diagnostics.get(uri, ())] == [level], selector)  # type: ignore[misc]
+    client.notify("workspace/didChangeConfiguration", {"settings": {"torchlint": {"severity": {"TL21x": "info"}}}})
+    client.until(lambda: bool(client.shown), "a message")
+    assert "settings of the editor: `severity` names `TL21x`" in client.shown[0]
+
+
 def test_a_python_that_does_not_run_is_told(client: Client) -> None:
     for python in ("/no/such/python", "/bin/false"):
         answer = client.command("prove", "TL101", python)

@@ -19,7 +19,7 @@ from torchlint import __version__
 from torchlint.lsp import background
 from torchlint.lsp.convert import SOURCE, Shows, Units, diagnostic, of_problem
 from torchlint.lsp.documents import Documents, path_of, uri_of
-from torchlint.lsp.options import DEBOUNCE, Scoped, scoped
+from torchlint.lsp.options import DEBOUNCE, Scoped, options_of, scoped
 from torchlint.lsp.session import Problem, Result, Session, on_disk
 
 _MANY = 30  # changed files from which on the whole workspace is checked in the background
@@ -80,6 +80,7 @@ class Server(LanguageServer):
         self.shown: dict[str, Shown] = {}
         self.initial: Any = None
         self._sent: Any = None
+        self._configured = 0
         self.ready = False
         self._closed: set[str] = set()  # documents that are not open and have diagnostics
         self._problems: dict[str, set[Problem]] = {}  # by the document whose check has met them
@@ -313,22 +314,27 @@ class Server(LanguageServer):
 
     # settings
 
-    async def configure(self, settings: Any = None) -> None:
+    async def configure(self, settings: Any = None, *, ask: bool = False) -> None:
         """Take over folders and settings, sent along or asked for, and check everything again.
 
         Without `settings` those count that were sent before. A client that has sent none is asked, and so is one that
-        has sent one object for several folders.
+        has sent one object for several folders; what it says nothing of stays as it was sent.
         """
         self._sent = settings = settings if settings is not None else self._sent
+        self._configured += 1
+        mine = self._configured
         folders = self.folders()
         options = scoped(settings, path_of)
         try:
-            if self.shows.configuration and (settings is None or (isinstance(settings, dict) and len(folders) > 1)):
+            many = isinstance(settings, dict) and len(folders) > 1
+            if self.shows.configuration and (ask or settings is None or many):
                 options = await self._asked(options, folders)
+                if mine != self._configured:
+                    return  # what was sent meanwhile is newer
             self._told.clear()
             await self.run(self.session.reset, folders, options)
         finally:
-            self.ready = True
+            self.ready = self.ready or mine == self._configured
         self.refresh_all()
         if self._closed or any(o.diagnostic_mode == "workspace" for o in options.all):
             self.check_workspace()
@@ -344,7 +350,7 @@ class Server(LanguageServer):
         except Exception as failure:
             self.tell(f"the client does not tell its settings: {type(failure).__name__}: {failure}")
             return known
-        found = [scoped(plain(item), path_of).general for item in answer]
+        found = [options_of(plain(item)) if item is not None else known.general for item in answer]
         found = [options._replace(isolated=options.isolated or known.general.isolated) for options in found]
         if not found:
             return known

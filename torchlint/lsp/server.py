@@ -125,7 +125,7 @@ async def did_change_configuration(ls: Server, params: types.DidChangeConfigurat
     """Take over changed settings, sent along or asked for."""
     sent = plain(params.settings)
     settings = sent.get(SOURCE, sent) if isinstance(sent, dict) and sent else sent or None
-    await ls.configure(settings)
+    await ls.configure(settings, ask=settings is None)
 
 
 async def did_change_folders(ls: Server, _: types.DidChangeWorkspaceFoldersParams) -> None:

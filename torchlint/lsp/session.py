@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from torchlint.baseline import known_before
@@ -15,6 +15,7 @@ from torchlint.findings import Finding, Severity
 from torchlint.lsp.keeping import with_kept
 from torchlint.lsp.options import Scoped, within
 from torchlint.rule import Rule
+from torchlint.selection import build
 from torchlint.settings import Settings, SettingsError, matches
 from torchlint.source.notebook import Notebook, Program, program
 from torchlint.source.text import Lines
@@ -59,6 +60,7 @@ class Session:
         self._used: dict[str, frozenset[str]] = {}
         self._last: dict[str, Result] = {}
         self._workspaces: dict[Overrides, Workspace] = {}
+        self._severities: dict[tuple[tuple[str, Severity], ...], Mapping[str, Severity]] = {}
 
     def reset(self, folders: Sequence[str] | None = None, options: Scoped | None = None) -> None:
         """Read configuration and project files anew, with other folders and options if given."""
@@ -69,6 +71,7 @@ class Session:
         for workspace in self._workspaces.values():
             workspace.forget("")
         self._workspaces.clear()
+        self._severities.clear()
         self._last.clear()
 
     def put(self, path: str, text: str) -> None:
@@ -132,15 +135,32 @@ class Session:
             outcome = workspace.check_text(path, Decoded(text, "utf-8", b"", notebook))
         except SettingsError as wrong:
             return self._result(Result(path, lines, NOTHING, (_problem(wrong),), cells))
-        if options.severity:
-            findings = tuple(_with_severity(finding, dict(options.severity)) for finding in outcome.findings)
-            outcome = outcome._replace(findings=findings)
+        problems = [Problem(line) for line in dict.fromkeys(workspace.problems)]
+        outcome = self._judged(path, outcome, problems)
         before = self._last.get(path)
         if before is not None and outcome.unread:
             outcome = with_kept(outcome, lines, before.outcome, before.lines)
-        problems = [Problem(line) for line in dict.fromkeys(workspace.problems)]
         known = self._known(path, text, outcome, workspace, problems)
         return self._result(Result(path, lines, outcome, tuple(problems), cells, known))
+
+    def _judged(self, path: str, outcome: Outcome, problems: list[Problem]) -> Outcome:
+        """The outcome with the severities that the client wants; what it wants of no rule is one more problem."""
+        wanted = self.options.of(path).severity
+        if not wanted or not outcome.findings:
+            return outcome
+        known = self._severities.get(wanted)
+        if known is None:
+            workspace = self._workspace(path)
+            rules = workspace.rules(workspace.settings(os.path.dirname(path)))
+            try:
+                known = build(Settings(root="", severity=dict(wanted)), rules).severities
+            except SettingsError as wrong:
+                problems.append(Problem(f"settings of the editor: {wrong.message}"))
+                return outcome
+            self._severities[wanted] = known
+        return outcome._replace(
+            findings=tuple(f._replace(severity=known.get(f.code, f.severity)) for f in outcome.findings)
+        )
 
     def _known(
         self, path: str, text: str, outcome: Outcome, workspace: Workspace, problems: list[Problem]
@@ -199,8 +219,7 @@ class Session:
             text = None
         if text is None:
             return None
-        severity = dict(self.options.of(path).severity)
-        outcome = outcome._replace(findings=tuple(_with_severity(f, severity) for f in outcome.findings))
+        outcome = self._judged(path, outcome, [])
         return Result(path, Lines(text), outcome, known=self._known(path, text, outcome, workspace, []))
 
     def files(self) -> Iterator[tuple[Overrides, list[File]]]:
@@ -242,11 +261,6 @@ def _problem(wrong: SettingsError) -> Problem:
     if path and os.path.isfile(path):
         return Problem(f"{wrong}", path.replace(os.sep, "/"), int(line))
     return Problem(f"settings of the editor: {wrong.message}" if wrong.where.startswith("--") else str(wrong))
-
-
-def _with_severity(finding: Finding, wanted: dict[str, Severity]) -> Finding:
-    severity = wanted.get(finding.name) or wanted.get(finding.code)
-    return finding._replace(severity=severity) if severity is not None else finding
 
 
 def on_disk(path: str) -> str:
