@@ -266,7 +266,7 @@ def _scale_free(trace: Trace, found: Accumulation) -> bool:
     """Whether the optimizer divides the scale of the gradient out again, and nothing clips before."""
     optimizer = optimizer_of(found.step)
     loops = [loop for loop in (found.loop, found.step.loop) if loop is not None]
-    if any(trace.inside(loop, "clip") for loop in loops):
+    if any(trace.inside(loop, "clip") for loop in loops) or (found.loop is None and trace.of("clip")):
         return False
     return optimizer is not None and optimizer.name in roles.ADAM_FAMILY
 

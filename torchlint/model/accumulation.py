@@ -6,8 +6,8 @@ import ast
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from torchlint.model.frameworks import managed, takes_over
-from torchlint.model.steps import gradients_by_hand, parts
+from torchlint.model.frameworks import managed, runs_for_each_batch, takes_over
+from torchlint.model.steps import gradients_by_hand, parts, this
 from torchlint.model.trace import Event, Guard, Loop, Trace
 from torchlint.model.values import Value
 
@@ -18,12 +18,12 @@ class Accumulation(NamedTuple):
     """A backward pass that is repeated on new data before a step.
 
     `times` is how often (a value, and the expression as written): `k` in `if (i + 1) % k == 0: optimizer.step()`, or
-    the length of the loop around the backward pass.
+    the length of the loop around the backward pass. `loop` is `None` where Lightning is the loop over the batches.
     """
 
     backward: Event
     step: Event
-    loop: Loop
+    loop: Loop | None
     times: Value
     times_node: ast.expr
 
@@ -33,17 +33,19 @@ def accumulations(trace: Trace) -> Iterator[Accumulation]:
 
     Where a framework divides by the number of micro-batches, there is nothing to say about them.
     """
+    each_batch = runs_for_each_batch(trace) is True
     for backward in trace.of("backward"):
         loop = backward.loop
-        if loop is None or managed(backward) is not False:
+        if (loop is None and not each_batch) or managed(backward) is not False:
             continue
-        inside = trace.inside(loop, "step")
-        found = _periodic(trace, backward, loop, inside) if inside else _inner_loop(trace, backward, loop)
-        if (
-            found is not None
-            and takes_over("accumulation", backward) is False
-            and not gradients_by_hand(trace, _outermost(loop))
-        ):
+        steps = trace.inside(loop, "step") if loop is not None else trace.of("step")
+        if loop is None or steps:
+            found = _periodic(trace, backward, loop, steps)
+        else:
+            found = _inner_loop(trace, backward, loop)
+        if found is None or takes_over("accumulation", backward) is not False:
+            continue
+        if not gradients_by_hand(trace, _outermost(loop) if loop is not None else None):
             yield found
 
 
@@ -51,15 +53,16 @@ def _outermost(loop: Loop) -> Loop:
     return loop if loop.outer is None else _outermost(loop.outer)
 
 
-def _periodic(trace: Trace, backward: Event, loop: Loop, steps: list[Event]) -> Accumulation | None:
+def _periodic(trace: Trace, backward: Event, loop: Loop | None, steps: list[Event]) -> Accumulation | None:
     """`loss.backward()` in every iteration, `optimizer.step()` in every k-th."""
-    guard = _own_period(steps[0], backward)
+    guard = _own_period(steps[0], backward) if steps else None
     if guard is None or any(_own_period(step, backward) is None for step in steps):
         return None
-    if any(_own_period(clear, backward) is None for clear in trace.inside(loop, "zero_grad")):
+    clears = trace.inside(loop, "zero_grad") if loop is not None else trace.of("zero_grad")
+    if any(_own_period(clear, backward) is None for clear in clears):
         return None
     ends = ("step", "zero_grad")
-    if trace.path(backward, lambda e: e is backward, lambda e: e.kind in ends, within=loop) is None:
+    if loop is not None and trace.path(backward, this(backward), lambda e: e.kind in ends, within=loop) is None:
         return None
     period = next((n for n in ast.walk(guard.test) if isinstance(n, ast.BinOp) and isinstance(n.op, ast.Mod)), None)
     if period is None or guard.outcome is False:

@@ -1,6 +1,7 @@
 """Who divides by the number of micro-batches when a framework runs the backward pass."""
 
 import deepspeed
+import lightning
 import torch
 from accelerate import Accelerator
 from lightning.fabric import Fabric
@@ -81,3 +82,48 @@ def plain_beside_a_framework(model: nn.Module, loader, k: int) -> None:
         if (i + 1) % k == 0:
             optimizer.step()
             optimizer.zero_grad()
+
+
+class ByHand(lightning.LightningModule):
+    def __init__(self) -> None:
+        super().__init__()
+        self.automatic_optimization = False
+        self.net = nn.Linear(20, 5)
+
+    def training_step(self, batch, batch_idx):
+        optimizer = self.optimizers()
+        loss = F.cross_entropy(self.net(batch[0]), batch[1])
+        self.manual_backward(loss)  # TL105
+        if (batch_idx + 1) % 4 == 0:
+            optimizer.step()
+            optimizer.zero_grad()
+
+    def configure_optimizers(self):
+        return torch.optim.SGD(self.parameters(), lr=0.1)
+
+
+class ByHandAndDivided(ByHand):
+    def training_step(self, batch, batch_idx):
+        optimizer = self.optimizers()
+        loss = F.cross_entropy(self.net(batch[0]), batch[1]) / 4
+        self.manual_backward(loss)
+        if (batch_idx + 1) % 4 == 0:
+            optimizer.step()
+            optimizer.zero_grad()
+
+
+class ByHandEachTime(ByHand):
+    def training_step(self, batch, batch_idx):
+        optimizer = self.optimizers()
+        optimizer.zero_grad()
+        self.manual_backward(F.cross_entropy(self.net(batch[0]), batch[1]))
+        if batch_idx % 4 != 3:
+            optimizer.step()
+
+
+class Automatic(lightning.LightningModule):
+    def training_step(self, batch, batch_idx):
+        loss = F.cross_entropy(self.net(batch[0]), batch[1])
+        loss.backward()
+        if (batch_idx + 1) % 4 == 0:
+            self.optimizer.step()
