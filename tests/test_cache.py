@@ -202,6 +202,20 @@ def test_processes_and_orders_give_the_same_bytes(
     assert len(said) == 2
 
 
+def test_named_files_are_told_from_walked_ones(project: Path, run: Callable[..., tuple[int, str, str, int]]) -> None:
+    for change in (
+        lambda: (project / "train.py").rename(project / "hidden"),
+        lambda: (project / "hidden").rename(project / "train.py"),
+        lambda: put(project / "lib/torchlint.toml", "ignore = ['TL101']\n"),
+        lambda: put(project / "lib/loop.py", loop()),
+        lambda: (project / "lib/torchlint.toml").unlink(),
+        lambda: put(project / "torchlint.toml", "ignore = ['TL101']\n"),
+    ):
+        change()
+        paths = ("train.py", "lib/model.py", "lib/loop.py")
+        assert run(*paths)[:3] == run(*paths, "--no-cache")[:3] == run(*paths)[:3]
+
+
 def damaged(file: Path, how: str) -> None:
     data = file.read_bytes()
     match how:
@@ -221,7 +235,7 @@ def damaged(file: Path, how: str) -> None:
             import zlib
 
             body = marshal.dumps(["something", 1, {}, 2])
-            file.write_bytes(data[:18] + zlib.crc32(body).to_bytes(4, "big") + body)
+            file.write_bytes(caching._MAGIC + zlib.crc32(body).to_bytes(4, "big") + body)
 
 
 @pytest.mark.parametrize("how", ["garbage", "cut off", "empty", "one bit", "a directory", "other content"])

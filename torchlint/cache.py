@@ -19,7 +19,7 @@ import sys
 import time
 from array import array
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from torchlint import __version__, packs
 from torchlint.discovery import Entry, stamp_of
@@ -29,11 +29,11 @@ from torchlint.findings import Finding, Fix, Place, Related, Safety, Severity, S
 if TYPE_CHECKING:
     from torchlint.discovery import File
     from torchlint.settings import Settings
-    from torchlint.workspace import Seen, Workspace
+    from torchlint.workspace import Seen, Torch, Workspace
 
 VARIABLE = "TORCHLINT_CACHE_DIR"
 
-_MAGIC = b"torchlint cache 1\n"
+_MAGIC = b"torchlint cache\n"
 _DOUBT = 2_000_000_000  # ns: what was written so shortly before a run may have changed since without new times
 _UNSURE = (0, 0, 0)
 _GONE = (-1, -1, -1)
@@ -83,6 +83,9 @@ class Cache:
     Args:
         workspace: what is checked; its files are not listed yet.
         directory: where caches are kept.
+
+    What an unchanged tree needs is loaded at once: directories, files with their stamps, and what was found in them.
+    What findings rest on is kept behind it, packed, and unpacked when something has changed.
     """
 
     def __init__(self, workspace: Workspace, directory: str) -> None:
@@ -91,24 +94,35 @@ class Cache:
         self._start = time.time_ns()
         self._key = self._identity()
         self._file = os.path.join(directory, _name(self._key))
-        self._contexts: dict[str, tuple[str, str]] = {}
-        self._projects: dict[tuple[str, int], str] = {}
         self._touched = False
-        # What is saved. Paths have numbers; `_stamps` and `_digests` go with them (`None`: content never asked for).
-        # Outcomes by path: context, root, whether the file was named, numbers of files read and of paths asked for,
-        # words, and what was found. `_asked`: by directory its stamp, and numbers of names that are there, and not.
-        # `_words`: by root the numbers of all its files, and of those that have a word.
-        self._tree: dict[str, tuple[Any, ...]] = {}
-        self._paths: list[str] = []
-        self._stamps: list[_Stamp | None] = []
-        self._digests: list[bytes | None] = []
-        self._outcomes: dict[str, tuple[str, str, bool, bytes, bytes, tuple[str, ...], bytes | None]] = {}
-        self._asked: dict[str, tuple[int, int, bytes, bytes]] = {}
-        self._words: dict[str, tuple[bytes, dict[str, bytes]]] = {}
+        self._hits: set[int] = set()
+        self._contexts: list[tuple[str, str]] = []  # of this run: what else outcomes depend on, and the project's root
+        # For an unchanged tree. `_walk`: the paths of the last run; `_groups`: directories that stand for all that have
+        # the same settings and project, by their number in `_places`. `_outcomes` by path: the context, whether the
+        # file was named, and what was found. `_asked`: the stamps of directories in which names were asked for.
+        # `_torch` by root: the versions of torch that a project allows, and the stamps of what tells them.
         self._size = 0
+        self._walk: tuple[str, ...] = ()
+        self._tree: dict[str, tuple[Any, ...]] = {}
+        self._places: dict[str, int] = {}
+        self._groups: list[str] = []
+        self._paths: list[str] = []
+        self._stamps = array("q")  # three for each path: times and size
+        self._torch: dict[str, tuple[Any, dict[str, _Stamp]]] = {}
+        self._outcomes: dict[str, tuple[str, bool, bytes | None]] = {}
+        self._asked: dict[str, tuple[int, int]] = {}
+        # Behind it. `_evidence` by path: the project's root, numbers of files that were read and of names that were
+        # asked for, words. `_words` by root: numbers of all its files, and of those that have a word.
+        self._opened: BinaryIO | None = None
+        self._check = b""
+        self._digests: list[bytes | None] = []
+        self._evidence: dict[str, tuple[str, bytes, bytes, tuple[str, ...]]] = {}
+        self._names: list[str] = []
+        self._there: list[bool] = []
+        self._words: dict[str, tuple[bytes, dict[str, bytes]]] = {}
+        self._numbers: dict[str, int] = {}
+        self._name_numbers: dict[str, int] = {}
         self._load()
-        self._numbers = {path: number for number, path in enumerate(self._paths)}
-        self._answers: dict[int, bool] = {}
         workspace.tree.before = self._entry
 
     def _identity(self) -> str:
@@ -122,23 +136,51 @@ class Cache:
                 anchor = workspace.root(os.path.join(top, "_"))
                 break
             anchor = parent
-        return repr((anchor, workspace.overrides, __version__, sys.implementation.cache_tag, _code()))
+        python = sys.implementation.cache_tag, sys.prefix, os.environ.get("VIRTUAL_ENV")
+        return repr((anchor, workspace.overrides, __version__, python, _code()))
 
     def _load(self) -> None:
         try:
-            with open(self._file, "rb") as file:
-                data = file.read()
-        except (OSError, ValueError):
-            return
-        start = len(_MAGIC) + 4
-        if not data.startswith(_MAGIC) or _checksum(data[start:]) != data[len(_MAGIC) : start]:
-            return
-        try:
-            key, self._size, *parts = marshal.loads(memoryview(data)[start:])
-            if key == self._key:
-                self._tree, self._paths, self._stamps, self._digests, self._outcomes, self._asked, self._words = parts
-        except (EOFError, ValueError, TypeError):
-            return
+            self._opened = open(self._file, "rb")  # noqa: SIM115 - the second part is read later, if at all
+            part = _read(self._opened, _MAGIC)
+            if part is not None:
+                key, self._check, *parts = marshal.loads(part)
+                if key == self._key:
+                    self._size, self._walk, self._tree, self._places, self._groups, self._torch, *parts = parts
+                    self._paths, stamps, self._outcomes, self._asked = parts
+                    self._stamps.frombytes(stamps)
+                    return
+        except (OSError, EOFError, ValueError, TypeError):
+            pass
+        self._empty()
+
+    def _unpack(self) -> None:
+        """Load what findings rest on; where that is damaged, nothing is known any more."""
+        if self._opened is not None:
+            try:
+                part = _read(self._opened, self._check)
+                if part is None:
+                    raise EOFError
+                self._digests, self._evidence, self._names, self._there, self._words = marshal.loads(part)
+            except (OSError, EOFError, ValueError, TypeError):
+                self._forget()
+            if self._opened is not None:
+                self._opened.close()
+                self._opened = None
+        if len(self._numbers) < len(self._paths):
+            self._numbers = {path: number for number, path in enumerate(self._paths)}
+            self._name_numbers = {path: number for number, path in enumerate(self._names)}
+
+    def _empty(self) -> None:
+        self._walk, self._tree, self._places, self._groups, self._torch = (), {}, {}, [], {}
+        self._forget()
+
+    def _forget(self) -> None:
+        self._paths, self._stamps, self._outcomes, self._asked = [], array("q"), {}, {}
+        self._digests, self._evidence, self._names, self._there, self._words = [], {}, [], [], {}
+        if self._opened is not None:
+            self._opened.close()
+            self._opened = None
 
     def _entry(self, directory: str) -> Entry | None:
         known = self._tree.get(directory)
@@ -148,104 +190,161 @@ class Cache:
 
     def known(self, files: Sequence[File]) -> dict[int, Outcome | None]:
         """The outcomes that still hold, by the number of the file; from now on what is read is noted for the others."""
-        contexts = [self._context(file.path) for file in files]
-        self._drop({root for _, root in contexts})
+        homes = [_home(file.path) for file in files]
+        same = self._same_walk(set(homes))
+        self._find_contexts(homes, same)
+        self._drop(same)
         found: dict[int, Outcome | None] = {}
+        outcomes, places, contexts = self._outcomes, self._places, [context for context, _ in self._contexts]
         for number, file in enumerate(files):
-            entry = self._outcomes.get(file.path)
-            if entry is None or entry[0] != contexts[number][0]:
+            entry = outcomes.get(file.path)
+            if entry is None or entry[0] != contexts[places[homes[number]]]:
                 continue
-            said = entry[6]
+            said = entry[2]
             if said is not None:
                 found[number] = _restored(marshal.loads(said)) if said else _CLEAN
-            elif entry[2] or not file.named:
+            elif entry[1] or not file.named:
                 found[number] = None
+        self._hits = {places[homes[number]] for number in found}
         if len(found) < len(files):
             from torchlint.workspace import Seen
 
+            self._unpack()
             self._workspace.seen = Seen()
-            self._answers = {number: True for _, _, there, _ in self._asked.values() for number in _unpacked(there)}
-            for _, _, _, missing in self._asked.values():
-                self._answers.update(dict.fromkeys(_unpacked(missing), False))
         return found
 
-    def _context(self, path: str) -> tuple[str, str]:
-        """What else a file's outcome depends on (settings, rules, torch), and the root of its project."""
-        directory = path[: path.rfind(os.sep)]
-        known = self._contexts.get(directory)
-        if known is None:
-            workspace = self._workspace
-            settings, root = workspace.settings(directory), workspace.root(path)
-            key = (root, id(settings))
-            context = self._projects.get(key)
-            if context is None:
-                context = self._projects[key] = repr((root, workspace.torch(root, settings), *_relevant(settings)))
-            known = self._contexts[directory] = context, root
-        return known
+    def vouches_for(self, settings: Settings) -> bool:
+        """Whether an earlier run has used the same settings, so that no mistake can be in them."""
+        return any(self._workspace.settings(self._groups[number]) is settings for number in self._hits)
 
-    def _drop(self, roots: set[str]) -> None:
+    def _same_walk(self, homes: set[str]) -> bool:
+        """Whether the same paths were walked as the last time, with the same names in all directories."""
+        tree, walk = self._workspace.tree, tuple(self._workspace.checked)
+        same = walk == self._walk and homes <= self._places.keys() and homes <= tree.entries.keys()
+        for directory in tree.fresh:
+            entry, before = tree.entries[directory], self._tree.get(directory)
+            same &= before is not None and before[1:] == entry[1:]
+            stamp = entry.stamp if directory not in tree.links else _UNSURE[:2]
+            now = (self._trusted((*stamp, 0))[:2], *entry[1:])
+            if now != before:
+                self._tree[directory] = now
+                self._touched = True
+        self._walk = walk
+        self._touched |= not same
+        return same
+
+    def _find_contexts(self, homes: Iterable[str], same: bool) -> None:
+        """Find out what else the outcomes depend on: settings, rules, torch."""
+        workspace = self._workspace
+        if not same:
+            groups: dict[tuple[str, int], int] = {}
+            self._places, self._groups = {}, []
+            for directory in homes:
+                if directory not in self._places:
+                    key = (workspace.root(os.path.join(directory, "_")), id(workspace.settings(directory)))
+                    self._places[directory] = groups.setdefault(key, len(groups))
+                    if len(groups) > len(self._groups):
+                        self._groups.append(directory)
+        for directory in self._groups:
+            settings, root = workspace.settings(directory), workspace.root(os.path.join(directory, "_"))
+            version = self._versions(root, settings)
+            self._contexts.append((repr((root, version, *_relevant(settings))), root))
+
+    def _versions(self, root: str, settings: Settings) -> Torch:
+        """The versions of torch that a project allows, as `Workspace.torch` tells them."""
+        from torchlint.torch_version import sources
+        from torchlint.workspace import Torch
+
+        workspace = self._workspace
+        if settings.torch_version is not None:
+            return workspace.torch(root, settings)
+        known = self._torch.get(root)
+        if known is not None and all(_stamp(path) == stamp for path, stamp in known[1].items()):
+            version = workspace.tell_torch(root, settings, Torch(*known[0]))
+        else:
+            version = workspace.torch(root, settings)
+            stamps = {path: self._trusted(_stamp(path)) for path in sources(root)}
+            self._torch[root] = tuple(version), stamps
+            self._touched = True
+        return version
+
+    def _drop(self, same: bool) -> None:
         """Forget the outcomes that rest on something that has changed."""
-        if not self._outcomes:
+        restamped, moved = self._restamped(), self._moved()
+        if same and not restamped and not moved:
             return
-        changed, flipped = self._changed(), self._flipped()
-        words = self._other_words(changed, roots)
+        self._unpack()
+        changed, flipped = self._changed(restamped), self._flipped(moved)
+        words = self._other_words(changed, {root for _, root in self._contexts})
+        self._touched = True
         if not (changed or flipped or words):
             return
         paths = {self._paths[number] for number in changed}
-        for path, (_, root, _, used, sought, asked, _) in list(self._outcomes.items()):
+        for path, (root, used, sought, asked) in list(self._evidence.items()):
             if (
                 path in paths
                 or (changed and not changed.isdisjoint(_unpacked(used)))
                 or (flipped and not flipped.isdisjoint(_unpacked(sought)))
                 or (asked and any((root, word) in words for word in asked))
             ):
-                del self._outcomes[path]
-        self._touched = True
+                del self._outcomes[path], self._evidence[path]
 
-    def _changed(self) -> set[int]:
+    def _restamped(self) -> list[tuple[int, _Stamp]]:
+        """The files whose times or size are not what they were, or could not tell."""
+        stat, stamps, different = os.stat, self._stamps, []
+        at = 0
+        for path in self._paths:
+            try:
+                status = stat(path)
+                modified, changed, size = status.st_mtime_ns, status.st_ctime_ns, status.st_size
+            except (OSError, ValueError):
+                modified, changed, size = _GONE
+            if modified != stamps[at] or changed != stamps[at + 1] or size != stamps[at + 2]:
+                different.append((at // 3, (modified, changed, size)))
+            at += 3
+        return different
+
+    def _moved(self) -> list[tuple[str, tuple[int, int]]]:
+        """The directories in which something has come or gone, or could have."""
+        walked, different = self._workspace.tree.entries, []
+        for directory, before in self._asked.items():
+            entry = walked.get(directory)
+            now = entry.stamp if entry is not None else _stamp(directory)[:2]
+            if now != before:
+                different.append((directory, now))
+        return different
+
+    def _changed(self, restamped: Iterable[tuple[int, _Stamp]]) -> set[int]:
         """The files whose content is not what it was."""
         changed: set[int] = set()
-        stat, paths = os.stat, self._paths
-        for number, stamp in enumerate(self._stamps):
-            if stamp is None:
-                continue
-            try:
-                status = stat(paths[number])
-                now = (status.st_mtime_ns, status.st_ctime_ns, status.st_size)
-            except (OSError, ValueError):
-                now = _GONE
-            if now == stamp:
-                continue
-            digest = None if now == _GONE else _digest(paths[number])
+        for number, now in restamped:
+            digest = None if now == _GONE else _digest(self._paths[number])
             if digest != self._digests[number]:
                 changed.add(number)
                 self._digests[number] = digest
-            self._stamps[number] = self._trusted(now)
-            self._touched = True
+            self._restamp(number, now)
         return changed
+
+    def _restamp(self, number: int, stamp: _Stamp) -> None:
+        self._stamps[3 * number : 3 * number + 3] = array("q", self._trusted(stamp))
 
     def _trusted(self, stamp: _Stamp) -> _Stamp:
         """A stamp that tells whether there was a change since; one that cannot is replaced by one that never fits."""
         return stamp if max(stamp[:2]) < self._start - _DOUBT else _UNSURE
 
-    def _flipped(self) -> set[int]:
-        """The paths that have come or gone, of those that were asked for."""
+    def _flipped(self, moved: Sequence[tuple[str, tuple[int, int]]]) -> set[int]:
+        """The names that have come or gone, of those that were asked for."""
+        if not moved:
+            return set()
         flipped: set[int] = set()
-        for directory, (modified, changed, there, missing) in list(self._asked.items()):
-            now = _stamp_of_directory(directory)
-            if now == (modified, changed):
-                continue
-            answers = {number: os.path.exists(self._paths[number]) for number in _unpacked(there + missing)}
-            before = set(_unpacked(there))
-            flipped.update(number for number, answer in answers.items() if answer != (number in before))
-            self._asked[directory] = self._grouped(now, answers)
-            self._touched = True
+        directories = dict(moved)
+        for number, path in enumerate(self._names):
+            if os.path.dirname(path) in directories and os.path.exists(path) != self._there[number]:
+                flipped.add(number)
+                self._there[number] = not self._there[number]
+        for directory, now in moved:
+            self._asked[directory] = self._trusted((*now, 0))[:2]
         return flipped
-
-    def _grouped(self, now: tuple[int, int], answers: dict[int, bool]) -> tuple[int, int, bytes, bytes]:
-        there = _packed(number for number, answer in answers.items() if answer)
-        missing = _packed(number for number, answer in answers.items() if not answer)
-        return (*self._trusted((*now, 0))[:2], there, missing)
 
     def _other_words(self, changed: set[int], roots: set[str]) -> set[tuple[str, str]]:
         """The projects and words of which the files that have the word are others than they were."""
@@ -267,9 +366,8 @@ class Cache:
                 new = (old & now) - fresh | {number for number, text in texts.items() if needle in text}
                 if new != old:
                     other.add((root, word))
-                    words[word] = _packed(new)
-            self._words[root] = _packed(now), words
-            self._touched = True
+                    words[word] = _together(new)
+            self._words[root] = _together(now), words
         return other
 
     def _content(self, number: int) -> bytes:
@@ -279,7 +377,8 @@ class Cache:
                 data = file.read()
         except (OSError, ValueError):
             data = None
-        self._digests[number], self._stamps[number] = None if data is None else _digest_of(data), _UNSURE
+        self._digests[number] = None if data is None else _digest_of(data)
+        self._restamp(number, _UNSURE)
         return data or b""
 
     # what is new
@@ -287,17 +386,19 @@ class Cache:
     def add(self, file: File, outcome: Outcome | None) -> None:
         """Keep an outcome that was worked out in this run; `None` for a file that has nothing to do with torch."""
         seen = self._workspace.seen
+        self._outcomes.pop(file.path, None)
+        self._evidence.pop(file.path, None)
         if seen is None or (outcome is not None and outcome.crashes) or seen.digests.get(file.path) is None:
             return
-        context, root = self._context(file.path)
+        context, root = self._contexts[self._places[_home(file.path)]]
         self._touched = True
-        self._outcomes.pop(file.path, None)
-        if outcome is None:
-            if self._note(file.path, seen):
-                self._outcomes[file.path] = (context, root, file.named, b"", b"", (), None)
+        if not self._note(file.path, seen):
             return
-        files = (file.path, *outcome.used)
-        if not all(self._note(path, seen) for path in files) or not all([*map(self._answered, outcome.sought)]):
+        if outcome is None:
+            self._outcomes[file.path] = (context, file.named, None)
+            self._evidence[file.path] = (root, b"", b"", ())
+            return
+        if not all(self._note(path, seen) for path in outcome.used) or not all(map(self._answered, outcome.sought)):
             return
         if outcome.words and not self._agreed(root, outcome.words, seen):
             return
@@ -306,14 +407,12 @@ class Cache:
             said = b"" if found == _CLEAN else marshal.dumps(_plain(found))
         except ValueError:
             return
-        self._outcomes[file.path] = (
-            context,
+        self._outcomes[file.path] = (context, file.named, said)
+        self._evidence[file.path] = (
             root,
-            file.named,
-            _packed(map(self._number, outcome.used)),
-            _packed(map(self._number, outcome.sought)),
+            _together(map(self._numbers.__getitem__, outcome.used)),
+            _together(map(self._name_numbers.__getitem__, outcome.sought)),
             tuple(word for word, _ in outcome.words),
-            said,
         )
 
     def _number(self, path: str) -> int:
@@ -321,27 +420,36 @@ class Cache:
         if number is None:
             number = self._numbers[path] = len(self._paths)
             self._paths.append(path)
-            self._stamps.append(None)
+            self._stamps.extend(_UNSURE)
             self._digests.append(None)
         return number
 
     def _note(self, path: str, seen: Seen) -> bool:
-        """Whether a file was read in this run, or by an earlier one, and always with the same content."""
-        number = self._number(path)
+        """Whether a file was read, in this run or by an earlier one, and always with the same content."""
+        known = path in self._numbers
         if path not in seen.digests:
-            return self._stamps[number] is not None
-        digest = seen.digests[path]
-        if self._stamps[number] is None:
-            self._digests[number], self._stamps[number] = digest, self._trusted(_stamp(path))
+            return known
+        number, digest = self._number(path), seen.digests[path]
+        if not known:
+            self._digests[number] = digest
+            self._restamp(number, _stamp(path))
         return digest == self._digests[number]
 
     def _answered(self, path: str) -> bool:
         """Whether it was asked if a path exists, and the answer was always the same."""
         assert self._workspace.seen is not None
-        number, answer = self._number(path), self._workspace.seen.exists.get(path)
+        answer, number = self._workspace.seen.exists.get(path), self._name_numbers.get(path)
+        if number is not None:
+            return answer is None or answer == self._there[number]
         if answer is None:
-            return number in self._answers
-        return self._answers.setdefault(number, answer) == answer
+            return False
+        self._name_numbers[path] = len(self._names)
+        self._names.append(path)
+        self._there.append(answer)
+        directory = os.path.dirname(path)
+        if directory not in self._asked:
+            self._asked[directory] = self._trusted(_stamp(directory))[:2]
+        return True
 
     def _agreed(self, root: str, words: Iterable[tuple[str, tuple[str, ...]]], seen: Seen) -> bool:
         """Whether the whole project was read with the contents that are noted."""
@@ -349,78 +457,79 @@ class Cache:
             paths = self._workspace.python_files(root)
             if not all(self._note(path, seen) for path in paths):
                 return False
-            self._words[root] = _packed(map(self._number, paths)), {}
+            self._words[root] = _together(map(self._number, paths)), {}
         known = self._words[root][1]
-        return all(known.setdefault(w, p) == p for w, p in ((w, _packed(map(self._number, f))) for w, f in words))
+        having = ((word, _together(map(self._number, paths))) for word, paths in words)
+        return all(known.setdefault(word, numbers) == numbers for word, numbers in having)
 
     # saving
 
     def save(self) -> None:
         """Write what is known, if anything is new; a directory that cannot be written to is left alone."""
-        tree = self._workspace.tree
-        for directory in tree.fresh:
-            entry = tree.entries[directory]
-            if directory in tree.links or self._trusted((*entry.stamp, 0)) == _UNSURE:
-                self._touched |= self._tree.pop(directory, None) is not None
-            else:
-                self._tree[directory] = tuple(entry)
-                self._touched = True
+        try:
+            self._save()
+        finally:
+            if self._opened is not None:
+                self._opened.close()
+
+    def _save(self) -> None:
         if not self._touched or self._workspace.broken_packs:
             return
-        self._ask_again()
-        if len(self._paths) > 1.5 * self._size + _SLACK:
+        self._unpack()
+        if len(self._paths) + len(self._names) > 1.5 * self._size + _SLACK:
             self._compact()
-        parts = (self._tree, self._paths, self._stamps, self._digests, self._outcomes, self._asked, self._words)
-        body = marshal.dumps((self._key, self._size, *parts))
+        behind = marshal.dumps((self._digests, self._evidence, self._names, self._there, self._words))
+        parts = (self._walk, self._tree, self._places, self._groups, self._torch, self._paths, self._stamps.tobytes())
+        body = marshal.dumps((self._key, _sum(behind), self._size, *parts, self._outcomes, self._asked))
         beside = f"{self._file}.{os.getpid()}"
         try:
             os.makedirs(self._directory, mode=0o700, exist_ok=True)
             if not os.path.exists(self._file):
                 _prune(self._directory)
             with open(beside, "wb") as file:
-                file.write(_MAGIC + _checksum(body) + body)
+                for start, part in ((_MAGIC, body), (_sum(behind), behind)):
+                    file.write(start + _sum(part) + len(part).to_bytes(8, "big") + part)
             os.replace(beside, self._file)
         except OSError:
             _unlink(beside)
 
-    def _ask_again(self) -> None:
-        """Put the paths that were asked for in this run to the others of their directories."""
-        if len(self._answers) == sum(len(there + missing) // 4 for _, _, there, missing in self._asked.values()):
-            return
-        groups: dict[str, dict[int, bool]] = {}
-        for number, answer in self._answers.items():
-            groups.setdefault(os.path.dirname(self._paths[number]), {})[number] = answer
-        for directory, answers in groups.items():
-            before = self._asked.get(directory)
-            now = _stamp_of_directory(directory) if before is None else before[:2]
-            self._asked[directory] = self._grouped(now, answers)
-
     def _compact(self) -> None:
-        """Throw out paths that nothing rests on any more."""
-        alive = {number for listing, _ in self._words.values() for number in _unpacked(listing)}
-        for path, (_, _, _, used, sought, _, _) in self._outcomes.items():
-            alive.add(self._numbers[path])
-            alive.update(_unpacked(used), _unpacked(sought))
-        order = sorted(alive)
-        new = {number: place for place, number in enumerate(order)}
+        """Throw out files and names that nothing rests on any more."""
+        files = {number for listing, _ in self._words.values() for number in _unpacked(listing)}
+        names: set[int] = set()
+        for path, (_, used, sought, _) in self._evidence.items():
+            files.add(self._numbers[path])
+            files.update(_unpacked(used))
+            names.update(_unpacked(sought))
+        new_files = {number: place for place, number in enumerate(sorted(files))}
+        new_names = {number: place for place, number in enumerate(sorted(names))}
 
-        def moved(packed: bytes) -> bytes:
-            return _packed(new[number] for number in _unpacked(packed) if number in new)
+        def moved(numbers: bytes, new: dict[int, int]) -> bytes:
+            return _together(new[number] for number in _unpacked(numbers) if number in new)
 
-        self._paths = [self._paths[number] for number in order]
-        self._stamps = [self._stamps[number] for number in order]
-        self._digests = [self._digests[number] for number in order]
-        self._outcomes = {
-            path: (*entry[:3], moved(entry[3]), moved(entry[4]), *entry[5:]) for path, entry in self._outcomes.items()
+        self._stamps = array(
+            "q", (stamp for number in new_files for stamp in self._stamps[3 * number : 3 * number + 3])
+        )
+        self._paths = [self._paths[number] for number in new_files]
+        self._digests = [self._digests[number] for number in new_files]
+        self._names = [self._names[number] for number in new_names]
+        self._there = [self._there[number] for number in new_names]
+        self._evidence = {
+            path: (root, moved(used, new_files), moved(sought, new_names), words)
+            for path, (root, used, sought, words) in self._evidence.items()
         }
-        asked = {path: (*entry[:2], moved(entry[2]), moved(entry[3])) for path, entry in self._asked.items()}
-        self._asked = {path: entry for path, entry in asked.items() if entry[2] or entry[3]}
         self._words = {
-            root: (moved(listing), {word: moved(having) for word, having in words.items()})
+            root: (moved(listing, new_files), {word: moved(having, new_files) for word, having in words.items()})
             for root, (listing, words) in self._words.items()
         }
+        asked = {os.path.dirname(path) for path in self._names}
+        self._asked = {directory: stamp for directory, stamp in self._asked.items() if directory in asked}
         self._tree = {path: entry for path, entry in self._tree.items() if os.path.isdir(path)}
-        self._size = len(order)
+        self._size = len(self._paths) + len(self._names)
+
+
+def _home(path: str) -> str:
+    return path[: path.rfind(os.sep)] or os.sep
 
 
 def _relevant(settings: Settings) -> Iterable[Any]:
@@ -469,10 +578,19 @@ def _name(key: str) -> str:
     return f"{zlib.crc32(data):08x}{zlib.adler32(data):08x}.cache"
 
 
-def _checksum(data: bytes) -> bytes:
+def _sum(data: bytes) -> bytes:
     import zlib
 
     return zlib.crc32(data).to_bytes(4, "big")
+
+
+def _read(file: BinaryIO, start: bytes) -> bytes | None:
+    """The next part of a file, which must begin with some bytes; `None` if it does not, or is not whole."""
+    head = file.read(len(start) + 12)
+    if not head.startswith(start) or len(head) < len(start) + 12:
+        return None
+    data = file.read(min(int.from_bytes(head[-8:], "big"), os.fstat(file.fileno()).st_size))
+    return data if _sum(data) == head[-12:-8] else None
 
 
 def _digest(path: str) -> bytes | None:
@@ -497,11 +615,7 @@ def _stamp(path: str) -> _Stamp:
     return (*stamp_of(status), status.st_size)
 
 
-def _stamp_of_directory(path: str) -> tuple[int, int]:
-    return _stamp(path)[:2]
-
-
-def _packed(numbers: Iterable[int]) -> bytes:
+def _together(numbers: Iterable[int]) -> bytes:
     return array("I", sorted(numbers)).tobytes()
 
 

@@ -195,7 +195,11 @@ def _marked(scanned: list[os.DirEntry[str]], stamp: tuple[int, int]) -> Entry:
 def _filter(settings: Settings, ignored: _GitIgnores, directory: str) -> str:
     """All that decides which names of a directory are skipped, as one text."""
     git = ignored.text(directory) if settings.respect_gitignore else ""
-    return "\n".join(("+", settings.root, *settings.exclude, *settings.extend_exclude, git))
+    known = ignored.filters.get((id(settings), git))
+    if known is None:
+        known = "\n".join(("+", settings.root, *settings.exclude, *settings.extend_exclude, git))
+        ignored.filters[id(settings), git] = known
+    return known
 
 
 def _filtered(entry: Entry, scanned: list[os.DirEntry[str]], settings: Settings, ignored: _GitIgnores) -> Entry:
@@ -236,6 +240,7 @@ class _GitIgnores:
 
     def __init__(self, top: str, tree: Tree) -> None:
         self._tree = tree
+        self.filters: dict[tuple[int, str], str] = {}
         self._chains: dict[str, tuple[str, list[tuple[str, Any]]]] = {}
         self._repository = _above(top, (".git",))
 

@@ -75,6 +75,16 @@ def _end(bound: re.Match[str]) -> tuple[int, int] | None:
     return (major, minor + 1) if sign in ("<=", "==", "===", "~=", "~", "") else None
 
 
+def sources(root: str) -> Iterator[str]:
+    """All files and directories whose change can change the answers, whether they are there or not."""
+    yield from _files(root)
+    yield from (root, os.path.join(root, "requirements"))
+    yield from (os.path.join(root, name) for name in _LOCKS)
+    for base in (os.path.join(root, ".venv"), os.path.join(root, "venv")):
+        yield os.path.join(base, "lib")
+    yield from _site_packages(root)
+
+
 def _declared(root: str) -> Iterator[Known]:
     for path in _files(root):
         bounds = [bound for line in _lines(path) for bound in lower_bounds(line)]

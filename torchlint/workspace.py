@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from torchlint import engine, packs
@@ -99,6 +100,7 @@ class Workspace:
         self.problems: list[str] = []
         self.tree = Tree()
         self.listed: list[File] | None = None
+        self._sorted: list[str] | None = None
         self.seen: Seen | None = None
         self.broken_packs = False
         self._settings: dict[str, Settings] = {}
@@ -138,6 +140,11 @@ class Workspace:
             bare = pattern.removeprefix("!")
             anchored = "/" in bare and here != "." and not here.startswith("..")
             yield ("!" * (bare != pattern)) + (f"{here}/{bare}" if anchored else bare), selectors
+
+    @property
+    def configured(self) -> Iterable[Settings]:
+        """The settings that were asked for so far, each once."""
+        return self._changed.values()
 
     def rules(self, settings: Settings) -> list[Rule]:
         """All rules: those of the built-in pack and of the configured ones, without those that cannot be loaded."""
@@ -213,13 +220,21 @@ class Workspace:
             self._versions[key] = known
         return known
 
+    def tell_torch(self, root: str, settings: Settings, version: Torch) -> Torch:
+        """Let somebody say who knows which versions of torch a project allows."""
+        self._versions[root, settings.file] = version
+        return version
+
     def python_files(self, root: str) -> list[str]:
         """All files of a project; around a lone script, that may lie in any directory, only those beside it."""
         named = [path for path in self.checked if path.endswith(".py")]
         whole = is_project(root)
         inside = root.rstrip(os.sep) + os.sep
         if self.listed is not None and any(inside.startswith(top.rstrip(os.sep) + os.sep) for top in self.checked):
-            found = [file.path for file in self.listed if file.path.startswith(inside)]
+            if self._sorted is None:
+                self._sorted = sorted(file.path for file in self.listed)
+            first = bisect_left(self._sorted, inside)
+            found = self._sorted[first : bisect_left(self._sorted, inside[:-1] + chr(ord(os.sep) + 1), first)]
             if not whole:
                 found = [path for path in found if os.sep not in path[len(inside) :]]
         else:

@@ -6,7 +6,7 @@ import argparse
 import os
 import sys
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from torchlint.cli.overrides import overrides_of
@@ -15,7 +15,7 @@ from torchlint.cli.terminal import Progress
 from torchlint.discovery import Decoded, File, NotText, decode
 from torchlint.engine import Outcome
 from torchlint.findings import Finding
-from torchlint.settings import SettingsError, baseline_of
+from torchlint.settings import BASELINE, SettingsError, baseline_of
 from torchlint.workspace import Workspace, shown
 
 if TYPE_CHECKING:
@@ -45,6 +45,8 @@ def check(options: argparse.Namespace) -> int:
 
         return show_settings(workspace, paths)
     files = _listed(workspace, paths, options)
+    if cache is None or not files:
+        workspace.ruleset(workspace.settings(os.getcwd()))
     if options.staged:
         workspace, files = _staged(workspace, paths, options)
     if options.show_files:
@@ -71,8 +73,6 @@ def _listed(workspace: Workspace, paths: list[str], options: argparse.Namespace)
     workspace.checked = [os.path.abspath(path) for path in paths]
     for path in paths:
         workspace.settings(path if os.path.isdir(path) else os.path.dirname(os.path.abspath(path)))
-    settings = workspace.settings(os.getcwd())
-    workspace.ruleset(settings)
     from torchlint.discovery import files
 
     told = workspace.problems.append
@@ -144,13 +144,7 @@ def _before(
 ) -> Before | None:
     """What was there before, if anything is to be subtracted."""
     if options.since is None and options.baseline is None:
-        places: dict[str, str | None] = {}
-        directories = {os.path.dirname(file.path) for file in files}
-        holding = (
-            baseline_of(workspace.settings(directory), directory, places, workspace.tree.has)
-            for directory in directories
-        )
-        if options.no_baseline or options.isolated or not any(holding):
+        if options.no_baseline or options.isolated or not _has_baseline(workspace, files):
             return None
     from torchlint.cli.before import Before
 
@@ -161,12 +155,28 @@ def _before(
     return before
 
 
+def _has_baseline(workspace: Workspace, files: Sequence[File]) -> bool:
+    """Whether some file may have a baseline: a configured one, or one that lies above it."""
+    if any(settings.baseline is not None for settings in workspace.configured):
+        return True
+    walked = workspace.tree.entries
+    if any(BASELINE in entry.marks for entry in walked.values()):
+        return True
+    above = {os.path.dirname(file.path) for file in files if file.named}
+    above.update(path for path in workspace.checked if path in walked)
+    places: dict[str, str | None] = {}
+    return any(baseline_of(workspace.settings(folder), folder, places, workspace.tree.has) for folder in above)
+
+
 def _outcomes(
     workspace: Workspace, files: list[File], jobs: int | None, progress: Progress, cache: Cache | None = None
 ) -> Iterable[tuple[File, Outcome | None]]:
     if cache is None:
         return _computed(workspace, files, jobs, progress)
     known = cache.known(files)
+    settings = workspace.settings(os.getcwd())
+    if not cache.vouches_for(settings):
+        workspace.ruleset(settings)
     rest = [file for number, file in enumerate(files) if number not in known]
     progress.step(len(known))
     computed = dict(_computed(workspace, rest, jobs, progress))

@@ -86,14 +86,16 @@ def report(
     """Show what a run has found; returns the exit code."""
     stream = stream or sys.stdout
     total = _loud(total, options)
-    ruleset = workspace.ruleset(workspace.settings(os.getcwd()))
+    ruleset = None
+    if total.findings or total.suppressed or any(output.format not in FOR_PEOPLE for output in outputs):
+        ruleset = workspace.ruleset(workspace.settings(os.getcwd()))
     results = Results(
         total.findings,
-        ruleset.known,
+        ruleset.known if ruleset is not None else {},
         workspace.text,
         suppressed=total.suppressed,
         with_suppressed=options.show_suppressed,
-        selected=ruleset.selected,
+        selected=ruleset.selected if ruleset is not None else (),
         problems=workspace.problems,
     )
     told = sys.stderr if any(output.format not in FOR_PEOPLE and not output.file for output in outputs) else stream

@@ -355,12 +355,12 @@ class Project:
                         return found
             if path.endswith(("/__init__.py", "/")) or path == "__init__.py":
                 directory = posixpath.dirname(path)
-                for candidate in (
-                    posixpath.join(directory, name + ".py"),
-                    posixpath.join(directory, name, "__init__.py"),
-                ):
-                    if self.exists(candidate):
-                        return Value("package", name=name, target=candidate)
+                stem = posixpath.join(directory, name)
+                if self.exists(stem + ".py"):
+                    return Value("package", name=name, target=stem + ".py")
+                initial = posixpath.join(stem, "__init__.py")
+                if self.exists(stem) and self.exists(initial):
+                    return Value("package", name=name, target=initial)
             return UNKNOWN
         finally:
             self._following.discard(key)
@@ -438,10 +438,12 @@ class Project:
             rest = ".".join(parts[count:])
             if self.exists(stem + ".py"):
                 return stem + ".py", rest
+            if not self.exists(stem):
+                continue
             initial = posixpath.join(stem, "__init__.py")
             if self.exists(initial):
                 return initial, rest
-            if count == len(parts) and self.exists(stem):
+            if count == len(parts):
                 return stem + "/", ""
         initial = posixpath.join(base, "__init__.py")
         return (initial, ".".join(parts)) if relative and self.exists(initial) else None

@@ -11,12 +11,19 @@ from torchlint.findings import Span
 class Lines:
     """The lines of a text, split as Python's tokenizer splits them (`\\n`, `\\r\\n`, `\\r`; never form feeds)."""
 
-    __slots__ = ("_ascii", "lines", "text")
+    __slots__ = ("_ascii", "_lines", "text")
 
     def __init__(self, text: str) -> None:
         self.text = text
-        self.lines = split(text)
+        self._lines: list[str] | None = None
         self._ascii = text.isascii()
+
+    @property
+    def lines(self) -> list[str]:
+        """The lines with their line ends; found out when they are first needed."""
+        if self._lines is None:
+            self._lines = split(self.text)
+        return self._lines
 
     def line(self, number: int) -> str:
         """The line with its line end; empty beyond the last line. `number` counts from 1."""
