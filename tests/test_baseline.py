@@ -49,10 +49,11 @@ def test_what_differs_stays_different(one: str, other: str) -> None:
 
 
 def test_scopes_and_headers() -> None:
+    """Decorators belong to what they decorate."""
     outline = Outline(
         "class A:\n    @d\n    def f(self,\n          x):\n        for i in (1,\n                  2):\n            go()\nx = 1\n"
     )
-    assert [outline.scope(line) for line in (1, 4, 7, 8)] == ["A", "A.f", "A.f", ""]
+    assert [outline.scope(line) for line in (1, 2, 4, 7, 8)] == ["A", "A.f", "A.f", "A.f", ""]
     assert [outline.statement(line) for line in (3, 4, 6, 7)] == ["def f(self,x):"] * 2 + ["for i in(1,2):", "go()"]
     assert outline.scopes == {"A", "A.f"}
 
@@ -96,7 +97,36 @@ EDITS: list[tuple[str, dict[str, str], dict[str, str | None], list[str], int]] =
         ["a.py:5"],
         0,
     ),
-    ("a moved file", {"a.py": "print(1)\n"}, {"a.py": None, "sub/b.py": "print(1)\n"}, [], 0),
+    ("a moved file", {"a.py": "print(1)\n"}, {"a.py": None, "sub/a.py": "print(1)\n"}, [], 0),
+    ("a script for another", {"a.py": "print(1)\n"}, {"a.py": None, "sub/b.py": "print(1)\n"}, ["sub/b.py:3"], 1),
+    (
+        "a renamed file",
+        {"a.py": in_function("f", "print(1)")},
+        {"a.py": None, "sub/b.py": in_function("f", "print(1)")},
+        [],
+        0,
+    ),
+    (
+        "a class for another",
+        {"a.py": "class A:\n    def f(self):\n        print(1)\n"},
+        {"a.py": None, "b.py": "class B:\n    def f(self):\n        print(1)\n"},
+        ["b.py:5"],
+        1,
+    ),
+    (
+        "a renamed class",
+        {"a.py": "class A:\n    def f(self):\n        print(1)\n"},
+        {"a.py": "class B:\n    def f(self):\n        print(1)\n"},
+        [],
+        0,
+    ),
+    (
+        "another function with the same decorator",
+        {"a.py": "@print(1)\n" + in_function("f", "pass")},
+        {"a.py": "x = 1\n", "b.py": "@print(1)\n" + in_function("g", "pass")},
+        ["b.py:3"],
+        1,
+    ),
     (
         "a function moved to another file",
         {"a.py": in_function("f", "print(1)"), "b.py": "x = 1\n"},

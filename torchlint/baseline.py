@@ -2,7 +2,8 @@
 
 The two are compared as multisets of identities (see `torchlint.fingerprint`): a bug that is gone pays for no other, not
 even for an equal one elsewhere. What an edit has moved is not new: an entry whose file or definition no longer exists
-stands for a finding of the same rule on the same statement, in a definition of the same name or in the same file.
+stands for a finding of the same rule on the same statement in the same file, in a definition of the same name elsewhere
+or, outside of definitions, in a file of the same name.
 """
 
 from __future__ import annotations
@@ -80,13 +81,10 @@ class Baseline:
 
     def _moved(self, identity: Identity) -> list[Identity]:
         """Entries that may stand for a finding which has come from elsewhere, the nearest first."""
-        name = identity.scope.rpartition(".")[2]
         found = [
             entry
             for entry in self._by_statement.get((identity.code, identity.statement), ())
-            if entry != identity
-            and (entry.path == identity.path or entry.scope.rpartition(".")[2] == name)
-            and self._is_homeless(entry)
+            if entry != identity and _may_be_from(entry, identity) and self._is_homeless(entry)
         ]
         return sorted(found, key=lambda entry: (entry.path != identity.path, entry))
 
@@ -97,6 +95,15 @@ class Baseline:
             self._scopes[entry.path] = None if text is None else Outline(text).scopes
         scopes = self._scopes[entry.path]
         return scopes is None or bool(entry.scope and entry.scope not in scopes)
+
+
+def _may_be_from(entry: Identity, identity: Identity) -> bool:
+    """Whether the places of two equal statements are such that the one may have become the other."""
+    if entry.path == identity.path:
+        return True
+    if entry.scope != identity.scope:
+        return False
+    return bool(entry.scope) or entry.path.rpartition("/")[2] == identity.path.rpartition("/")[2]
 
 
 class Stored(NamedTuple):

@@ -10,7 +10,7 @@ import ast
 import os
 import re
 from collections import Counter
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from torchlint.findings import Finding
 from torchlint.source.broken import parse
@@ -112,7 +112,7 @@ class Outline:
                 inner = scope
                 if isinstance(child, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
                     inner = f"{scope}.{child.name}" if scope else child.name
-                    self._scopes.append((child.lineno, child.end_lineno or child.lineno, inner))
+                    self._scopes.append((_start(child), child.end_lineno or child.lineno, inner))
                 if isinstance(child, ast.stmt):
                     extent = (child.lineno, _end(child))
                     for line in range(extent[0], extent[1] + 1):
@@ -126,10 +126,14 @@ def _end(statement: ast.stmt) -> int:
     body = getattr(statement, "body", None) or getattr(statement, "cases", None)
     if not body:
         return last
-    first = getattr(body[0], "pattern", body[0])
-    decorators = getattr(first, "decorator_list", None) or ()
-    start: int = min([first.lineno, *(decorator.lineno for decorator in decorators)])
-    return max(statement.lineno, start - 1)
+    return max(statement.lineno, _start(getattr(body[0], "pattern", body[0])) - 1)
+
+
+def _start(node: Any) -> int:
+    """The first line of a statement, with its decorators."""
+    decorators = getattr(node, "decorator_list", None) or ()
+    first: int = min([node.lineno, *(decorator.lineno for decorator in decorators)])
+    return first
 
 
 _PIECE = re.compile(

@@ -2,6 +2,7 @@
 
 What moved is told by git, which knows nothing of fingerprints: both releases are committed to a scratch repository, and a
 finding has moved if `git blame` leads its line back to a line of the earlier release that had a finding of the same rule.
+Where git and the baseline disagree, `earlier/read.txt` has what a person found.
 """
 
 from __future__ import annotations
@@ -105,13 +106,15 @@ def compare(then: Project, now: Project, *, since: bool) -> Row:
         asked = f"--since={first}" if since else f"--baseline={FILE}"
         found = findings(work, asked, "--show-suppressed")
         commit(work)
-        old = Counter((f["filename"], f["location"]["row"], f["code"]) for f in before)
+        rules = [f for f in before if not f["code"].startswith("TL0")]
+        old = Counter((f["filename"], f["location"]["row"], f["code"]) for f in rules)
         return judged(now.name, work, first, old, found)
 
 
 def judged(name: str, work: Path, first: str, old: Counter[tuple[str, int, str]], found: list[dict[str, Any]]) -> Row:
     """Each finding of the later release, by what git and torchlint say about it."""
     moved_known, moved_new, came_new, came_known = 0, [], [], []
+    read, before = read_by_people(name), sum(old.values())
     stale = sum(f["code"] == "TL004" for f in found)
     found = [f for f in found if not f["code"].startswith("TL0")]
     origins = [(f, origin(work, first, f)) for f in found]
@@ -122,13 +125,17 @@ def judged(name: str, work: Path, first: str, old: Counter[tuple[str, int, str]]
         if place is not None and moved:
             old[(*place, finding["code"])] -= 1
         line = f"{finding['filename']}:{finding['location']['row']} {finding['code']} {finding['message']}"
-        if moved and known:
+        if known and (moved or (finding["filename"], finding["code"]) in read):
             moved_known += 1
         else:
             (moved_new if moved else came_known if known else came_new).append(line)
-    return Row(
-        name, sum(old.values()) + moved_known + len(moved_new), moved_known, moved_new, came_new, came_known, stale
-    )
+    return Row(name, before, moved_known, moved_new, came_new, came_known, stale)
+
+
+def read_by_people(name: str) -> set[tuple[str, str]]:
+    """Path and code of findings that moved although git does not see it."""
+    lines = (EARLIER.home / "read.txt").read_text(encoding="utf-8").splitlines()
+    return {(words[1], words[2]) for words in (line.split(" ", 3) for line in lines) if words[0] == name}
 
 
 def origin(work: Path, first: str, finding: dict[str, Any]) -> tuple[str, int] | None:
