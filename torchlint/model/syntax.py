@@ -6,7 +6,6 @@ Nothing is resolved here; names, values and events are computed on demand from w
 from __future__ import annotations
 
 import ast
-import bisect
 from collections.abc import Callable, Collection, Iterator
 from typing import Any
 
@@ -245,10 +244,12 @@ class Source:
         return found
 
     def _map_around(self, node: Any) -> None:
+        from bisect import bisect_right
+
         holder: ast.AST = self.tree
         statements: list[ast.stmt] = self.tree.body
         while True:
-            index = bisect.bisect_right(statements, (node.lineno, node.col_offset), key=_start) - 1
+            index = bisect_right(statements, (node.lineno, node.col_offset), key=_start) - 1
             if index < 0:
                 return
             part = statements[index]
