@@ -17,6 +17,7 @@ _NO_NODES = {"ctx", "kind", "type_comment", "op", "ops", "level", "id", "attr", 
 _FIELDS: dict[type, tuple[str, ...]] = {}
 _NODE_FIELDS: dict[type, tuple[str, ...]] = {}
 _LEAVES = (ast.Constant, ast.Name)
+_CHAINED = (ast.Attribute, ast.Subscript)
 
 
 class Def:
@@ -365,7 +366,7 @@ def walk(node: ast.AST) -> Iterator[ast.AST]:
 
 def first_name(node: ast.AST) -> str | None:
     """The `a` of `a.b[c].d`; `None` where such a chain does not start at a name."""
-    while isinstance(node, ast.Attribute | ast.Subscript):
+    while isinstance(node, _CHAINED):
         node = node.value
     return node.id if isinstance(node, ast.Name) else None
 
