@@ -6,7 +6,7 @@ Nothing is resolved here; names, values and events are computed on demand from w
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Iterator, Set
 from typing import Any
 
 FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
@@ -193,6 +193,7 @@ class Source:
     """A parsed file with its indexes. Knows nothing of other files."""
 
     __slots__ = (
+        "_bound",
         "_parents",
         "by_name",
         "classes",
@@ -234,6 +235,7 @@ class Source:
         self.models: dict[Any, Any] = {}
         self.operators: dict[type[ast.operator], list[tuple[ast.BinOp | ast.AugAssign, Function | None]]] = {}
         self._parents: dict[int, ast.AST] = {}
+        self._bound: dict[str, set[str]] | None = None
         _Lowering(self).run()
 
     def parent(self, node: ast.AST) -> ast.AST | None:
@@ -267,13 +269,14 @@ class Source:
                 self._parents[id(child)] = current
                 stack.append(child)
 
-    def bound_to(self, last_names: Collection[str]) -> set[str]:
+    def bound_to(self, last_names: Set[str]) -> set[str]:
         """The names of the module that an import binds to something with one of these last names."""
-        return {
-            name
-            for name, definition in self.imports
-            if definition.dotted.rpartition(".")[2] in last_names and definition in self.scope.names.get(name, ())
-        }
+        if self._bound is None:
+            self._bound = {}
+            for name, definition in self.imports:
+                if definition in self.scope.names.get(name, ()):
+                    self._bound.setdefault(definition.dotted.rpartition(".")[2], set()).add(name)
+        return {name for last in self._bound.keys() & last_names for name in self._bound[last]}
 
     def statement(self, node: ast.AST) -> ast.stmt | None:
         """The innermost statement that holds `node` (itself, if it is one)."""
