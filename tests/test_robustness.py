@@ -12,6 +12,7 @@ import time
 from pathlib import Path
 
 import pytest
+from harness import check
 from surface import program
 from test_broken import PATHOLOGICAL
 
@@ -203,3 +204,18 @@ def test_bad_files_one_after_another(tmp_path: Path) -> None:
     assert "Traceback" not in ran.out
     names = {line.split(":")[0] for line in ran.out.splitlines() if " TL000 " in line}
     assert names == {"null_bytes.py", "latin-1.py", "random.py", "a_wrong_cookie.py", "surrogates.py"}
+
+
+def test_a_question_without_an_answer_within_bounds_is_no_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A rule that asks it says nothing more of the file, and nothing crashes."""
+    text = (
+        "import torch\n"
+        "def train(model, loader):\n"
+        "    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)\n"
+        "    for x, y in loader:\n"
+        "        torch.nn.functional.cross_entropy(model(x), y).backward()\n"
+        "        optimizer.step()\n"
+    )
+    assert [f.code for f in check((("a.py", text),))] == ["TL101"]
+    monkeypatch.setattr("torchlint.model.trace._MOST_STATES", 0)
+    assert not check((("a.py", text),))

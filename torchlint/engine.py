@@ -150,7 +150,8 @@ def _asked(
         for rule in running:
             module.options = dict(rules.options.get(rule.name, rule.options))
             try:
-                yield from (said._replace(code=rule.code, name=rule.name) for said in _said(rule, module))
+                said = _said(rule, module, crashed)
+                yield from (one._replace(code=rule.code, name=rule.name) for one in said)
             except RecursionError:
                 crashed.add(rule.code)
                 yield _own(hygiene.SYNTAX_ERROR, path, Span(1, 0, 1, 0), _TOO_DEEP)
@@ -164,17 +165,29 @@ def _asked(
         module.dispose()
 
 
-def _said(rule: Rule, module: Module) -> list[Finding]:
+def _said(rule: Rule, module: Module, crashed: set[str]) -> list[Finding]:
     """All that a rule says of a file; code that needs it gets a deeper stack."""
     try:
-        return list(rule.check(module))
+        return _until_too_large(rule, module, crashed)
     except RecursionError:
         limit = sys.getrecursionlimit()
         sys.setrecursionlimit(max(limit, _DEEP))
         try:
-            return list(rule.check(module))
+            return _until_too_large(rule, module, crashed)
         finally:
             sys.setrecursionlimit(limit)
+
+
+def _until_too_large(rule: Rule, module: Module, crashed: set[str]) -> list[Finding]:
+    """What a rule says before a question has no answer within bounds: what cannot be decided is not reported."""
+    from torchlint.model.trace import TooLarge
+
+    found: list[Finding] = []
+    try:
+        found.extend(rule.check(module))
+    except TooLarge:
+        crashed.add(rule.code)  # so that no comment that ignores it counts as unused
+    return found
 
 
 def _crash(path: str, what: str, failure: Exception) -> Finding:

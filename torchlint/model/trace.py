@@ -20,6 +20,11 @@ from torchlint.torch_api import frameworks, roles
 if TYPE_CHECKING:
     from torchlint.model.project import Project
 
+
+class TooLarge(Exception):
+    """A question about paths has no answer within the bounds of the search."""
+
+
 _MOST_NODES = 3000
 _MOST_STATES = 6000
 _DEEPEST_INLINE = 4
@@ -366,8 +371,8 @@ class Trace:
         """The first event that satisfies `goal` on some path from just after `start` that no `avoid` event interrupts.
 
         `within` keeps the path inside a loop (its next iterations included); `across=False` forbids going back to the
-        header of any loop, which keeps it inside one iteration. `None` if there is no such path (or the trace is too
-        large to tell).
+        header of any loop, which keeps it inside one iteration. `None` if there is no such path; `TooLarge` if that
+        cannot be told within bounds, which ends the rule that asks.
         """
         return self._search(start.index, goal, avoid, within, across, _assumptions(start))
 
@@ -419,7 +424,7 @@ class Trace:
                 continue
             seen.add(state)
             if len(seen) > _MOST_STATES:
-                return None
+                raise TooLarge
             if node.side is not None:
                 told = node.assume
                 if any((key, not outcome) in known for key, outcome in told):
@@ -945,11 +950,13 @@ def _callee(value: Value) -> Value:
 
 
 def _is_plain_step(callee: Value) -> bool:
-    """Whether a method is the `step` of the project's own optimizer, which does nothing but step."""
+    """Whether a method is the `step` of the project's own optimizer, which does nothing but step along gradients."""
     function: Function = callee.target
     if function.name != "step" or callee.base is None or callee.base.is_instance(roles.OPTIMIZER) is not True:
         return False
-    return function.words.isdisjoint(("zero_grad", "zero_", "backward", "step"))
+    if not function.words.isdisjoint(("zero_grad", "zero_", "backward", "step")):
+        return False
+    return any(isinstance(node, ast.Attribute) and node.attr == "grad" for node in ast.walk(function.node))
 
 
 def _one_class(value: Value) -> Value:

@@ -587,7 +587,7 @@ class Frame:
                         return value
                 return UNKNOWN
         elif kind == "dict" and 0 < len(base.items) <= _MOST_CHOICES and all(i.kind in _CALLABLE for i in base.items):
-            return union(list(base.items))  # a table of classes or functions
+            return union(list(base.items))  # a table of classes
         return Value("item", base=base, items=(index,), node=node, frame=self)
 
     def _call(self, node: ast.Call) -> Value:
@@ -811,7 +811,7 @@ _EXPRESSIONS: dict[type, Any] = {
     ast.JoinedStr: Frame._formatted,
 }
 
-_CALLABLE = ("ref", "class", "function")
+_CALLABLE = ("ref", "class")
 _MOST_CHOICES = 12
 _CHANGEABLE = ("list", "dict", "set", "apply", "union", "binary")
 _BUILTINS = frozenset(dir(builtins))
