@@ -52,7 +52,11 @@ class Client:
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             cwd=folder,
-            env={**os.environ, "PYTHONPATH": str(Path(torchlint.__file__).parents[1]), **(environment or {})},
+            env={
+                **os.environ,
+                "PYTHONPATH": str(Path(torchlint.__file__).parents[1]),
+                **(environment or {}),
+            },
         )
         self.folder = folder
         self.diagnostics: dict[str, list[dict[str, Any]]] = {}

@@ -14,6 +14,7 @@ from tests.lsp.client import VSCODE, Client, applied, edits_of
 from torchlint import docs, packs
 from torchlint.lsp.session import Session, ignore_edit, ignore_file_edit
 
+ROOT = Path(__file__).resolve().parents[2]
 AMP = "import torch\n\nwith torch.cuda.amp.autocast():\n    pass\nwith torch.cuda.amp.autocast():\n    print(1)\n"
 LOSS = """\
 import torch
@@ -132,6 +133,16 @@ def test_every_way_to_ignore_silences(tmp_path: Path) -> None:
 
 
 # hovers
+
+
+def test_hover_tells_of_every_finding_at_a_place(client: Client) -> None:
+    for path in (ROOT / "examples").glob("*.py"):
+        (client.folder / path.name).write_bytes(path.read_bytes())
+    uri = client.open("train.py", (ROOT / "examples" / "train.py").read_text(encoding="utf-8"))
+    assert len(client.wait(uri, 1)) > 5
+    said = client.hover(uri, 33, 20)
+    assert said.count("### ") == 3
+    assert "softmax-before-cross-entropy (TL201)" in said and "train-mode-not-restored (TL407)" in said
 
 
 def test_hover_on_names_in_the_configuration(client: Client) -> None:

@@ -22,7 +22,7 @@ from torchlint.lsp.documents import Documents, path_of, uri_of
 from torchlint.lsp.options import DEBOUNCE, Scoped, options_of, scoped
 from torchlint.lsp.session import Problem, Result, Session, on_disk
 
-_MANY = 30  # changed files from which on the whole workspace is checked in the background
+_SETTLE = 0.5  # seconds without a change of files before the workspace is checked again
 _QUIET = 2.0  # seconds without a check before unreachable objects are looked for
 _SWEEP = 50  # checks after which it is worth looking
 
@@ -174,7 +174,7 @@ class Server(LanguageServer):
         for document, diagnostics in made.items():
             self.publish(document, versions.get(document), diagnostics)
         self._closed.discard(uri)
-        self._tell_problems(uri, result.problems)
+        self.tell_problems(uri, result.problems)
         self._tidy_later()
 
     def _diagnostics(self, units: Units, versions: dict[str, int | None]) -> dict[str, list[types.Diagnostic]]:
@@ -221,32 +221,33 @@ class Server(LanguageServer):
         if pending is not None:
             pending.cancel()
         shown = self.shown.pop(uri, None)
-        self._tell_problems(uri, ())
+        self.tell_problems(uri, ())
         for document in shown.diagnostics if shown is not None else (uri,):
             self.publish(document, None, [])
 
     # a whole workspace
 
-    def check_workspace(self) -> None:
+    def check_workspace(self, delay: float = 0) -> None:
         """Check all files of the folders that want it, in the background; a newer wish replaces an older one."""
         if self._whole is not None:
             self._whole.cancel()
-        self._whole = asyncio.get_running_loop().create_task(self._check_workspace())
+        self._whole = asyncio.get_running_loop().create_task(self._check_workspace(delay))
 
-    async def _check_workspace(self) -> None:
+    def refresh_closed(self) -> None:
+        """Check files again that are not open, where their findings are shown; only what has changed costs time."""
+        if any(self.session.whole()):
+            self.check_workspace(_SETTLE)
+
+    async def _check_workspace(self, delay: float) -> None:
         try:
-            before, self._closed = self._closed, set()
-            await background.check(self)
-            for uri in before - self._closed:
+            await asyncio.sleep(delay)
+            checked = await background.check(self)
+            for uri in self._closed - {uri_of(path) for path in checked}:
+                self._closed.discard(uri)
                 if self.documents.document(uri) is None:
                     self.publish(uri, None, [])
         except Exception as failure:
             self.tell(f"checking the workspace: {type(failure).__name__}: {failure}", types.MessageType.Error)
-
-    def wants_all(self, path: str) -> bool:
-        """Whether findings are shown in a file that is not open."""
-        options = self.session.options.of(path)
-        return options.enable and options.diagnostic_mode == "workspace"
 
     async def show_closed(self, result: Result) -> None:
         """Publish the findings in a file that is not open."""
@@ -264,20 +265,6 @@ class Server(LanguageServer):
             self._closed.discard(uri)
             self.publish(uri, None, [])
 
-    async def refresh_closed(self, paths: Sequence[str]) -> None:
-        """Check files again that are not open, where their findings are shown."""
-        wanted = [path for path in paths if self.wants_all(path) and self.documents.document(uri_of(path)) is None]
-        if len(wanted) > _MANY:
-            self.check_workspace()
-            return
-        for path in wanted:
-            result = await self.run(self.session.check_file, path)
-            if result is not None:
-                await self.show_closed(result)
-            elif uri_of(path) in self._closed:
-                self._closed.discard(uri_of(path))
-                self.publish(uri_of(path), None, [])
-
     # telling
 
     def tell(self, message: str, kind: types.MessageType = types.MessageType.Log) -> None:
@@ -294,7 +281,7 @@ class Server(LanguageServer):
         if show:
             self.window_show_message(types.ShowMessageParams(kind, f"torchlint: {message}"))
 
-    def _tell_problems(self, uri: str, problems: Sequence[Problem]) -> None:
+    def tell_problems(self, uri: str, problems: Sequence[Problem]) -> None:
         """Show what is wrong with the configuration: once to the person, and in the file as long as it is so."""
         if not problems and uri not in self._problems:
             return
@@ -336,7 +323,7 @@ class Server(LanguageServer):
         finally:
             self.ready = self.ready or mine == self._configured
         self.refresh_all()
-        if self._closed or any(o.diagnostic_mode == "workspace" for o in options.all):
+        if self._closed or any(self.session.whole()):
             self.check_workspace()
 
     async def _asked(self, known: Scoped, folders: Sequence[str]) -> Scoped:

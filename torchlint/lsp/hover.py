@@ -22,7 +22,7 @@ _TABLE = re.compile(r"\s*\[+\s*([^\]]+?)\s*\]")
 
 
 async def hover(ls: Server, params: types.HoverParams) -> types.Hover | None:
-    """The manual of the rule whose squiggle, ignore comment or configuration entry is under the cursor."""
+    """The manuals of the rules whose squiggles, ignore comment or configuration entry are under the cursor."""
     uri, at = params.text_document.uri, params.position
     document = ls.documents.document(uri)
     if document is None:
@@ -32,10 +32,15 @@ async def hover(ls: Server, params: types.HoverParams) -> types.Hover | None:
     named = _named(ls, document, at, rules)
     if named is not None:
         return named
-    for item in shown.diagnostics.get(uri, ()) if shown is not None else ():
-        if _contains(item.range, at) and item.code in rules:
-            return types.Hover(_content(ls, card(rules[str(item.code)])), item.range)
-    return None
+    here = [
+        item
+        for item in (shown.diagnostics.get(uri, ()) if shown is not None else ())
+        if _contains(item.range, at) and item.code in rules
+    ]
+    if not here:
+        return None
+    cards = [card(rules[name]) for name in dict.fromkeys(str(item.code) for item in here)]
+    return types.Hover(_content(ls, "\n---\n\n".join(cards)), here[0].range)
 
 
 def _named(ls: Server, document: Document, at: types.Position, rules: dict[str, Rule]) -> types.Hover | None:

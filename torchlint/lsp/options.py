@@ -54,11 +54,6 @@ class Scoped(NamedTuple):
         inside = [(folder, options) for folder, options in self.folders if within(path, folder)]
         return max(inside, key=lambda pair: len(pair[0]))[1] if inside else self.general
 
-    @property
-    def all(self) -> tuple[Options, ...]:
-        """Every set of options."""
-        return (self.general, *(options for _, options in self.folders))
-
 
 def within(path: str, folder: str) -> bool:
     """Whether a path is a folder or lies in it."""

@@ -69,7 +69,7 @@ async def did_save(ls: Server, params: types.DidSaveTextDocumentParams) -> None:
         await ls.configure()
         return
     ls.schedule(ls.documents.holder(uri), 0)
-    await ls.refresh_closed(ls.session.dependents(path_of(uri)))
+    ls.refresh_closed()
 
 
 async def did_close(ls: Server, params: types.DidCloseTextDocumentParams) -> None:
@@ -80,7 +80,7 @@ async def did_close(ls: Server, params: types.DidCloseTextDocumentParams) -> Non
     ls.forget(uri)
     await ls.run(ls.session.drop, path)
     ls.refresh_dependents(uri)
-    await ls.refresh_closed([path])
+    ls.refresh_closed()
 
 
 async def notebook_did_open(ls: Server, params: types.DidOpenNotebookDocumentParams) -> None:
@@ -111,14 +111,12 @@ async def watched_files(ls: Server, params: types.DidChangeWatchedFilesParams) -
         return
     changes = [(path_of(event.uri), event.type) for event in params.changes]
     changes = [(path, kind) for path, kind in changes if ls.session.minds(path)]
-    closed: set[str] = set()
     for path, _ in changes:
         await ls.run(ls.session.changed, path)
-        closed.update((path, *ls.session.dependents(path)))
         ls.refresh_dependents(uri_of(path))
     if any(kind != types.FileChangeType.Changed for _, kind in changes):
         ls.refresh_all()  # an import may mean another file now
-    await ls.refresh_closed(sorted(closed))
+    ls.refresh_closed()
 
 
 async def did_change_configuration(ls: Server, params: types.DidChangeConfigurationParams) -> None:

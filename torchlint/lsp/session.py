@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from torchlint.baseline import known_before
 from torchlint.comments import Room
-from torchlint.discovery import NOTEBOOK, Decoded, File, NotText, decode
+from torchlint.discovery import NOTEBOOK, Decoded, NotText, decode
 from torchlint.engine import NOTHING, Outcome, mentions_torch
 from torchlint.findings import Finding, Severity
 from torchlint.lsp.keeping import with_kept
@@ -110,17 +110,6 @@ class Session:
         joined = program(cells)
         return self._check(path, joined.text, joined)
 
-    def check_file(self, path: str) -> Result | None:
-        """The findings in a file as it is on disk; `None` if it is gone or is no text."""
-        data = self._workspace(path).content(path)
-        try:
-            decoded = decode(data, path) if data is not None else None
-        except NotText:
-            return None
-        result = self._check(path, decoded.text, None) if decoded is not None else None
-        self._last.pop(path, None)
-        return result
-
     def _check(self, path: str, text: str, cells: Program | None) -> Result:
         lines = Lines(text)
         options = self.options.of(path)
@@ -134,7 +123,7 @@ class Session:
             notebook = Notebook("", (), text) if path.endswith(NOTEBOOK) else None
             outcome = workspace.check_text(path, Decoded(text, "utf-8", b"", notebook))
         except SettingsError as wrong:
-            return self._result(Result(path, lines, NOTHING, (_problem(wrong),), cells))
+            return self._result(Result(path, lines, NOTHING, (problem_of(wrong),), cells))
         problems = [Problem(line) for line in dict.fromkeys(workspace.problems)]
         outcome = self._judged(path, outcome, problems)
         before = self._last.get(path)
@@ -180,7 +169,7 @@ class Session:
             settings = workspace.settings(os.path.dirname(path))
             return known_before(path, text, outcome.findings, settings, now)
         except SettingsError as wrong:
-            problems.append(_problem(wrong))
+            problems.append(problem_of(wrong))
             return frozenset()
 
     def _result(self, result: Result) -> Result:
@@ -222,15 +211,14 @@ class Session:
         outcome = self._judged(path, outcome, [])
         return Result(path, Lines(text), outcome, known=self._known(path, text, outcome, workspace, []))
 
-    def files(self) -> Iterator[tuple[Overrides, list[File]]]:
-        """The Python files of the folders whose settings ask for all of them, by what holds for them."""
+    def whole(self) -> Iterator[tuple[Overrides, list[str]]]:
+        """The folders whose settings ask for all of their files, by what holds for them."""
         wanted: dict[Overrides, list[str]] = {}
         for folder in self.folders:
             options = self.options.of(folder)
             if options.enable and options.diagnostic_mode == "workspace":
                 wanted.setdefault(options.overrides, []).append(folder)
-        for overrides, folders in wanted.items():
-            yield overrides, list(Workspace(overrides, folders, self.unsaved).files())
+        yield from wanted.items()
 
     def rules(self, path: str | None = None) -> dict[str, Rule]:
         """All rules by code and by name; those that hold for a file, or for the first folder."""
@@ -252,7 +240,7 @@ class Session:
         return unsaved.decode() if unsaved is not None else self._workspace(path).text(path)
 
 
-def _problem(wrong: SettingsError) -> Problem:
+def problem_of(wrong: SettingsError) -> Problem:
     """What a person is told of a mistake in the configuration."""
     file, _, line = wrong.where.rpartition(":")
     if not line.isdigit():

@@ -37,8 +37,7 @@ def render(results: Results, stream: TextIO, style: Style) -> None:
             explained.add(finding.code)
             stream.write(f"  why: {doc_of(results.known[finding.code]).title}\n")
         for fix in finding.fixes:
-            how = _HOW[fix.safety] if fix is finding.fix else "instead, by hand"
-            stream.writelines(_repair(results, finding, fix, how))
+            stream.writelines(_repair(results, finding, fix))
     count, files = len(results.findings), len({finding.place.path for finding in results.findings})
     stream.write(f"{count} finding{'s' * (count != 1)} in {files} file{'s' * (files != 1)}\n")
 
@@ -47,10 +46,11 @@ def _one_line(text: str) -> str:
     return " ".join(text.split())
 
 
-def _repair(results: Results, finding: Finding, fix: Fix, how: str) -> Iterator[str]:
+def _repair(results: Results, finding: Finding, fix: Fix) -> Iterator[str]:
     path = finding.place.path
     hunks = list(_hunks(results.lines(path), results.edits(path, fix) or ()))
-    yield f"  help: {fix.title}{f' ({how})' if hunks else ''}\n"
+    how = f" ({_HOW[fix.safety]})" if hunks else ""
+    yield f"  help: {fix.title}{how}\n"
     if hunks:
         yield from ("```diff\n", *hunks, "```\n")
 
