@@ -317,6 +317,13 @@ def test_a_run_over_a_part_keeps_the_rest(cli: Cli) -> None:
     assert len(load(str(cli.directory / BASELINE)).entries) == 2
 
 
+def test_a_path_with_a_typo_writes_nothing(cli: Cli) -> None:
+    cli.write("a.py", HEAD + "print(1)\n")
+    said = "torchlint: scr: no such file or directory; nothing was written\n"
+    assert cli.run("baseline", "scr") == (2, "", said)
+    assert os.listdir(cli.directory) == ["a.py"]
+
+
 def test_rules_whose_findings_stay_out(cli: Cli) -> None:
     cli.write("a.py", HEAD + "for i in x:\n    print(1)\n")
     cli.run("baseline", "--except", "correctness")

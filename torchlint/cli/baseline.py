@@ -25,6 +25,9 @@ from torchlint.workspace import Workspace, shown
 def baseline(options: argparse.Namespace) -> int:
     """Write the baseline, or take out of it what no longer stands for a finding; returns the exit code."""
     paths = options.paths or ["."]
+    for path in paths:
+        if not os.path.exists(path):
+            raise SettingsError("", f"{path}: no such file or directory; nothing was written")
     workspace = Workspace(overrides_of(options), paths)
     settings = workspace.settings(os.getcwd())
     rules = workspace.ruleset(settings)
