@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from surface import PRINTS, Cli
 
+from torchlint.cli import main
 from torchlint.discovery import NotText, decode, files, project_root
 from torchlint.settings import Settings
 from torchlint.workspace import Workspace
@@ -200,3 +201,25 @@ def test_named_pipes_are_not_waited_for(cli: Cli) -> None:
     os.mkfifo(cli.directory / "pipe.py")
     cli.write("a.py", PRINTS)
     assert len(cli.check().lines) == 1
+
+
+def test_what_is_excluded_is_skipped_by_name_only_when_asked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    make(tmp_path, "build/a.py", "b.py", "third/c.py", "third/deep/d.py")
+    (tmp_path / "torchlint.toml").write_text('extend-exclude = ["third"]\n')
+    monkeypatch.chdir(tmp_path)
+
+    def shown(*words: str) -> list[str]:
+        main(["check", "--show-files", *words])
+        return [os.path.relpath(line, tmp_path) for line in capsys.readouterr().out.splitlines()]
+
+    named = ("build/a.py", "b.py", "third/c.py", "third/deep")
+    assert shown(*named) == ["b.py", "build/a.py", "third/c.py"]
+    assert shown("--force-exclude", *named) == ["b.py"]
+    assert shown("--force-exclude", ".") == ["b.py"]
+
+
+def test_the_order_of_paths_does_not_matter(tmp_path: Path) -> None:
+    make(tmp_path, "z.py", "a/b.py", "a/c/d.py", "e.py")
+    assert listed(tmp_path, "a", "z.py", "e.py") == listed(tmp_path, "z.py", "e.py", "a") == listed(tmp_path, ".")

@@ -544,7 +544,7 @@ def _relevant(settings: Settings) -> Iterable[Any]:
     for pack in settings.packs:
         try:
             yield [(path, _digest(path)) for path in _python_under(packs.directory(pack))]
-        except packs.PackError:
+        except (packs.PackError, OSError):
             yield pack
 
 
