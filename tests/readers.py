@@ -118,7 +118,7 @@ def _github(text: str) -> Iterable[Read]:
             assert ("col" in properties) == (properties["line"] == properties["endLine"])
         column = int(properties["col"]) if "col" in properties else None
         _, code, _ = properties["title"].split(" ")
-        said = message.split(f" {code} ", 1)[1].split(" ", 1)[1]
+        said = message.split("\n")[0].split(f" {code} ", 1)[1].split(" ", 1)[1]
         yield Read(properties["file"], int(properties["line"]), column, code, said)
 
 

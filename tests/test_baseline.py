@@ -495,6 +495,11 @@ def test_files_outside_of_the_repository(cli: Cli, tmp_path_factory: pytest.Temp
     assert f"{other} is not in the repository {cli.directory}" in ran.err
 
 
+def with_both(cli: Cli) -> Path:
+    entries = [Identity("a.py", "XX101", "", f"print({number})") for number in (1, 2)]
+    return cli.write("both.json", dump(entries, lambda code: ""))
+
+
 def test_the_index_counts_and_not_the_work_tree(cli: Cli) -> None:
     cli.write("a.py", HEAD + "print(1)\n")
     cli.write("b.py", HEAD + "print(1)\n")
@@ -511,7 +516,10 @@ def test_the_index_counts_and_not_the_work_tree(cli: Cli) -> None:
     assert cli.check("--staged", "b.py").lines == []
     assert cli.run("check", "--staged", "--show-files").lines == [str(cli.directory / "a.py")]
     assert cli.check("--staged", "--extend-exclude", "a.py").lines == []
-    assert "print(2)" in cli.run("check", "--staged").out
+    assert "2 more findings in the baseline." in cli.run("check", "--staged", "--baseline", str(with_both(cli))).lines
+    (cli.directory / "both.json").rename(cli.directory / BASELINE)
+    assert cli.check("--staged").lines == []
+    assert "print(2)" in cli.run("check", "--staged", "--no-baseline").out
 
 
 def test_before_the_first_commit_there_was_nothing(cli: Cli) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -158,6 +159,20 @@ def test_run_on_what_is_staged(pre_commit: PreCommit, hooks: Path) -> None:
     (pre_commit.directory / "notes.txt").write_text("nothing for the hook\n")
     git(pre_commit.directory, "add", "-A")
     assert pre_commit.run("run").code == 0
+
+
+def test_notebooks_are_checked(pre_commit: PreCommit, hooks: Path) -> None:
+    pre_commit.configure(hooks, "torchlint")
+    cells = [
+        {"cell_type": "code", "execution_count": None, "metadata": {}, "outputs": [], "source": text}
+        for text in (MODEL, TRAIN.replace("from model import Classifier\n", ""))
+    ]
+    notebook = {"cells": cells, "metadata": {}, "nbformat": 4, "nbformat_minor": 5}
+    (pre_commit.directory / "draft.ipynb").write_text(json.dumps(notebook, indent=1))
+    git(pre_commit.directory, "add", "draft.ipynb")
+    ran = pre_commit.run("run", "--files", "draft.ipynb")
+    assert ran.code == 1
+    assert "  --> draft.ipynb:cell 2:12:16\n" in ran.out
 
 
 def test_fixes_are_applied(pre_commit: PreCommit, hooks: Path) -> None:

@@ -85,6 +85,13 @@ def test_a_fix_changes_the_source_and_no_other_byte(style: str, here: Path, caps
     assert after == STYLES[style](document(fixed))
 
 
+def test_a_fixed_notebook_is_valid(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    nbformat = pytest.importorskip("nbformat")
+    (here / "train.ipynb").write_text(json.dumps(document(TRAINING)))
+    assert run(capsys, "--fix", "--unsafe-fixes", ".")[0] == 0
+    nbformat.validate(nbformat.read(here / "train.ipynb", as_version=nbformat.NO_CONVERT))
+
+
 def test_nothing_is_written_where_nothing_is_fixed(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = here / "train.ipynb"
     path.write_text(json.dumps(document(TRAINING)))

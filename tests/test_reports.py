@@ -327,6 +327,24 @@ def test_markdown() -> None:
     assert shown("markdown", *[odd] * 250).splitlines()[-1] == "... and 50 more."
 
 
+def test_annotations_name_the_places_that_explain_a_finding() -> None:
+    related = Related(Place("/p/sub/b.py", Span(1, 4, 1, 11)), "softmax: 50%")
+    assert shown("github", finding(Span(1, 0, 1, 6), related=(related,))).endswith(
+        "::a.py:1:1: TL000 syntax-error `z` is `f`%0Asub/b.py:1:5: softmax: 50%25\n"
+    )
+
+
+def test_only_the_first_fix_is_one_that_fix_applies() -> None:
+    fixes = tuple(Fix.safe(f"Repair {n}", Verb("uncomment", Span(2, 0, 2, 3))) for n in (1, 2))
+    TEXTS["/p/c.py"] = "x\n# a\n"
+    helps = [
+        line
+        for line in shown("agent", finding(Span(1, 0, 1, 1), "/p/c.py", fixes=fixes)).splitlines()
+        if "help" in line
+    ]
+    assert helps == ["  help: Repair 1 (--fix)", "  help: Repair 2 (instead, by hand)"]
+
+
 def test_json_has_the_fields_of_ruff_and_counts_from_one(cli: Cli) -> None:
     cli.write("a.py", "import torch\n\n'漢'; print(torch)\n")
     (record,) = cli.run("check", "--output-format", "json").json

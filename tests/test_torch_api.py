@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -164,3 +165,9 @@ def test_the_files_are_plain_and_small() -> None:
         assert os.path.getsize(path) < 100_000
         with open(path, encoding="utf-8") as file:
             assert isinstance(json.load(file), dict)
+
+
+def test_every_signature_is_found_on_its_line() -> None:
+    table = json.loads((Path(torch_api.HERE) / "signatures.json").read_text(encoding="utf-8"))
+    assert {name: torch_api._overloads(name) for name in table} == table
+    assert torch_api.signatures("torch.nowhere") == ()

@@ -48,16 +48,18 @@ class Baseline:
         self._by_statement: dict[tuple[str, str], list[Identity]] = {}
         for entry in self.entries:
             self._by_statement.setdefault((entry.code, entry.statement), []).append(entry)
+        self._homeless: dict[tuple[str, str], list[Identity]] = {}
         self._claims: dict[str, Counter[Identity]] = {}
         self._claimed: Counter[Identity] = Counter()
         self._scopes: dict[str, frozenset[str] | None] = {}
 
     def split(self, path: str, text: str, findings: Sequence[Finding]) -> Split:
         """What is new among the findings of a file; asking again for the same file replaces the first answer."""
-        self._claimed -= self._claims.pop(path, Counter())
-        own = self._claims[path] = Counter()
+        for entry, count in self._claims.pop(path, Counter()).items():
+            self._claimed[entry] -= count
         if not findings or not self.entries:
             return Split(tuple(findings), ())
+        own = self._claims[path] = Counter()
         identities = [self._identities.of(finding, text).key for finding in findings]
         paid: list[bool] = []
         for finding, identity in zip(findings, identities, strict=True):
@@ -81,11 +83,12 @@ class Baseline:
 
     def _moved(self, identity: Identity) -> list[Identity]:
         """Entries that may stand for a finding which has come from elsewhere, the nearest first."""
-        found = [
-            entry
-            for entry in self._by_statement.get((identity.code, identity.statement), ())
-            if entry != identity and _may_be_from(entry, identity) and self._is_homeless(entry)
-        ]
+        key = (identity.code, identity.statement)
+        homeless = self._homeless.get(key)
+        if homeless is None:
+            homeless = [entry for entry in self._by_statement.get(key, ()) if self._is_homeless(entry)]
+            self._homeless[key] = homeless
+        found = [entry for entry in homeless if entry != identity and _may_be_from(entry, identity)]
         return sorted(found, key=lambda entry: (entry.path != identity.path, entry))
 
     def _is_homeless(self, entry: Identity) -> bool:

@@ -607,7 +607,10 @@ def override(settings: Settings, assignments: Iterable[str]) -> Settings:
 
 
 def _assigned(assignment: str, otherwise: str) -> dict[str, Any]:
-    """The table of an assignment; where it is not TOML, that of the other one."""
+    """The table of an assignment; where it is not TOML, that of the other one. A switch needs no TOML parser."""
+    switch = re.fullmatch(r"\s*([a-z-]+)\s*=\s*(true|false)\s*", assignment)
+    if switch:
+        return {switch[1]: switch[2] == "true"}
     try:
         return _toml(assignment)
     except ValueError:

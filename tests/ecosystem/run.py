@@ -12,7 +12,7 @@ from pathlib import Path
 
 sys.path[:0] = [str(Path(__file__).resolve().parents[1]), str(Path(__file__).resolve().parents[2])]
 
-from ecosystem import baseline, checking, fixes, oracle, precision, projects, recall, robust, verdicts  # noqa: E402
+from ecosystem import baseline, checking, fixes, notebooks, oracle, precision, projects, recall, robust, verdicts  # noqa: E402
 from ecosystem.checking import Found, Run  # noqa: E402
 from ecosystem.projects import Split  # noqa: E402
 from torchlint import packs  # noqa: E402
@@ -56,6 +56,7 @@ def main() -> int:
     fixes.add_arguments(commands)
     robust.add_arguments(commands)
     oracle.add_arguments(commands)
+    notebooks.add_arguments(commands)
     recall.add_arguments(commands)
     baseline.add_arguments(commands)
 
@@ -78,6 +79,8 @@ def main() -> int:
             return judge_all(lines, split)
         case "precision":
             return show_precision(split)
+        case "notebooks":
+            return notebooks.run(arguments)
         case "fixes":
             return fixes.run(arguments)
         case "robust":

@@ -135,6 +135,7 @@ for target in "$@"; do
     if [ -n "$reason" ]; then
         if [ -n "$require" ]; then
             echo "$target: FAILED, it cannot run here: $reason"
+            tail -n 12 "$OUT/setup-$thing.log"
             failed+=("$target")
         else
             echo "$target: skipped: $reason"

@@ -88,6 +88,7 @@ setup_bare-python() {
 
 # The extension, packed and unpacked.
 setup_vsix() {
+    command -v npm > /dev/null || die "needs node 20 with npm"
     "$ROOT/vscode-extension/build.sh" > "$CACHE/build.log" 2>&1 || { tail -n 15 "$CACHE/build.log" >&2; die "the .vsix cannot be built"; }
     rm -rf "$CACHE/vsix"
     "$PYTHON" -m zipfile -e "$ROOT/vscode-extension/torchlint.vsix" "$CACHE/vsix"

@@ -162,7 +162,7 @@ def _has_baseline(workspace: Workspace, files: Sequence[File]) -> bool:
     walked = workspace.tree.entries
     if any(BASELINE in entry.marks for entry in walked.values()):
         return True
-    above = {os.path.dirname(file.path) for file in files if file.named}
+    above = {os.path.dirname(file.path) for file in files if file.named or not walked}
     above.update(path for path in workspace.checked if path in walked)
     places: dict[str, str | None] = {}
     return any(baseline_of(workspace.settings(folder), folder, places, workspace.tree.has) for folder in above)

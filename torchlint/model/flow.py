@@ -16,8 +16,7 @@ Env = dict[str, tuple[Def, ...]]
 
 _LARGEST = 12_000  # lines times names / 50; beyond, names are answered without order
 _ROUNDS = 3
-_COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
-_OPAQUE = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+_SEQUENCES = (ast.Tuple, ast.List)
 
 
 class Flow:
@@ -208,43 +207,47 @@ class Flow:
     # expressions
 
     def _read(self, node: ast.AST) -> None:
-        env = self._env
-        if env is None:
-            return
-        cls = node.__class__
-        if cls is ast.Name:
-            found = env.get(node.id)  # type: ignore[attr-defined]
-            if found is not None:
-                self.reaching[id(node)] = found
-            return
-        if cls is ast.Constant:
-            return
-        if cls is ast.Attribute:
-            if self._bases:
-                self._follow(node)
-            self._read(node.value)  # type: ignore[attr-defined]
-            return
-        if cls is ast.Subscript:
-            if self._bases:
-                self._follow(node)
-            self._read(node.value)  # type: ignore[attr-defined]
-            self._read(node.slice)  # type: ignore[attr-defined]
-            return
-        if cls in _COMPREHENSIONS:
-            self._comprehension(node)
-            return
-        if cls is ast.NamedExpr:
-            self._read(node.value)  # type: ignore[attr-defined]
-            self._bind(node.target, "assign", node.value, node)  # type: ignore[attr-defined]
-            return
-        if cls is ast.Lambda or cls in _OPAQUE:
+        reader = _EXPRESSIONS.get(node.__class__)
+        if reader is not None:
+            reader(self, node)
             return
         for child in children(node):
             self._read(child)
-        if cls is ast.Call and self._self is not None:
-            func = node.func  # type: ignore[attr-defined]
-            if func.__class__ is ast.Attribute and func.value.__class__ is ast.Name and func.value.id == self._self:
+
+    def _name(self, node: ast.Name) -> None:
+        found = self._env.get(node.id) if self._env is not None else None
+        if found is not None:
+            self.reaching[id(node)] = found
+
+    def _attribute(self, node: ast.Attribute) -> None:
+        if self._bases:
+            self._follow(node)
+        self._read(node.value)
+
+    def _subscript(self, node: ast.Subscript) -> None:
+        if self._bases:
+            self._follow(node)
+        self._read(node.value)
+        self._read(node.slice)
+
+    def _walrus(self, node: ast.NamedExpr) -> None:
+        self._read(node.value)
+        self._bind(node.target, "assign", node.value, node)
+
+    def _call(self, node: ast.Call) -> None:
+        func = node.func
+        self._read(func)
+        for argument in node.args:
+            self._read(argument)
+        for keyword in node.keywords:
+            self._read(keyword.value)
+        if self._self is not None and func.__class__ is ast.Attribute:
+            owner = func.value
+            if owner.__class__ is ast.Name and owner.id == self._self:
                 self._may_change(self._self)
+
+    def _skip(self, _: ast.AST) -> None:
+        pass
 
     def _follow(self, node: ast.AST) -> None:
         path = place(node)
@@ -271,7 +274,7 @@ class Flow:
     # bindings
 
     def _bind(self, target: ast.expr, kind: str, value: ast.expr | None, node: ast.AST, path: Path = ()) -> None:
-        if isinstance(target, ast.Tuple | ast.List):
+        if isinstance(target, _SEQUENCES):
             starred = False
             for i, element in enumerate(target.elts):
                 starred = starred or isinstance(element, ast.Starred)
@@ -297,7 +300,8 @@ class Flow:
     def _rebind(self, name: str, definition: Def) -> None:
         if self._env is None or self._scope.outer_names.get(name):
             return
-        self._forget(name)
+        if self._bases:
+            self._forget(name)
         self._env[name] = (definition,)
         if _followed(name):
             self._bases.add(_first(name))
@@ -371,6 +375,22 @@ def _followed(name: str) -> bool:
     return "." in name or "[" in name
 
 
+_EXPRESSIONS: dict[type, Callable[[Flow, Any], None]] = {
+    ast.Name: Flow._name,
+    ast.Constant: Flow._skip,
+    ast.Attribute: Flow._attribute,
+    ast.Subscript: Flow._subscript,
+    ast.Call: Flow._call,
+    ast.NamedExpr: Flow._walrus,
+    ast.ListComp: Flow._comprehension,
+    ast.SetComp: Flow._comprehension,
+    ast.DictComp: Flow._comprehension,
+    ast.GeneratorExp: Flow._comprehension,
+    ast.Lambda: Flow._skip,
+    ast.FunctionDef: Flow._skip,
+    ast.AsyncFunctionDef: Flow._skip,
+    ast.ClassDef: Flow._skip,
+}
 _STATEMENTS: dict[type, Callable[[Flow, Any], None]] = {
     ast.Assign: Flow._assign,
     ast.AnnAssign: Flow._annotated,

@@ -6,8 +6,7 @@ Nothing is resolved here; names, values and events are computed on demand from w
 from __future__ import annotations
 
 import ast
-import bisect
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Iterator, Set
 from typing import Any
 
 FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
@@ -18,6 +17,7 @@ _NO_NODES = {"ctx", "kind", "type_comment", "op", "ops", "level", "id", "attr", 
 _FIELDS: dict[type, tuple[str, ...]] = {}
 _NODE_FIELDS: dict[type, tuple[str, ...]] = {}
 _LEAVES = (ast.Constant, ast.Name)
+_CHAINED = (ast.Attribute, ast.Subscript)
 
 
 class Def:
@@ -193,6 +193,7 @@ class Source:
     """A parsed file with its indexes. Knows nothing of other files."""
 
     __slots__ = (
+        "_bound",
         "_parents",
         "by_name",
         "classes",
@@ -234,6 +235,7 @@ class Source:
         self.models: dict[Any, Any] = {}
         self.operators: dict[type[ast.operator], list[tuple[ast.BinOp | ast.AugAssign, Function | None]]] = {}
         self._parents: dict[int, ast.AST] = {}
+        self._bound: dict[str, set[str]] | None = None
         _Lowering(self).run()
 
     def parent(self, node: ast.AST) -> ast.AST | None:
@@ -245,10 +247,12 @@ class Source:
         return found
 
     def _map_around(self, node: Any) -> None:
+        from bisect import bisect_right
+
         holder: ast.AST = self.tree
         statements: list[ast.stmt] = self.tree.body
         while True:
-            index = bisect.bisect_right(statements, (node.lineno, node.col_offset), key=_start) - 1
+            index = bisect_right(statements, (node.lineno, node.col_offset), key=_start) - 1
             if index < 0:
                 return
             part = statements[index]
@@ -265,13 +269,14 @@ class Source:
                 self._parents[id(child)] = current
                 stack.append(child)
 
-    def bound_to(self, last_names: Collection[str]) -> set[str]:
+    def bound_to(self, last_names: Set[str]) -> set[str]:
         """The names of the module that an import binds to something with one of these last names."""
-        return {
-            name
-            for name, definition in self.imports
-            if definition.dotted.rpartition(".")[2] in last_names and definition in self.scope.names.get(name, ())
-        }
+        if self._bound is None:
+            self._bound = {}
+            for name, definition in self.imports:
+                if definition in self.scope.names.get(name, ()):
+                    self._bound.setdefault(definition.dotted.rpartition(".")[2], set()).add(name)
+        return {name for last in self._bound.keys() & last_names for name in self._bound[last]}
 
     def statement(self, node: ast.AST) -> ast.stmt | None:
         """The innermost statement that holds `node` (itself, if it is one)."""
@@ -364,7 +369,7 @@ def walk(node: ast.AST) -> Iterator[ast.AST]:
 
 def first_name(node: ast.AST) -> str | None:
     """The `a` of `a.b[c].d`; `None` where such a chain does not start at a name."""
-    while isinstance(node, ast.Attribute | ast.Subscript):
+    while isinstance(node, _CHAINED):
         node = node.value
     return node.id if isinstance(node, ast.Name) else None
 

@@ -37,7 +37,8 @@ def render(results: Results, stream: TextIO, style: Style) -> None:
             explained.add(finding.code)
             stream.write(f"  why: {doc_of(results.known[finding.code]).title}\n")
         for fix in finding.fixes:
-            stream.writelines(_repair(results, finding, fix))
+            how = _HOW[fix.safety] if fix is finding.fix else "instead, by hand"
+            stream.writelines(_repair(results, finding, fix, how))
     count, files = len(results.findings), len({finding.place.path for finding in results.findings})
     stream.write(f"{count} finding{'s' * (count != 1)} in {files} file{'s' * (files != 1)}\n")
 
@@ -46,11 +47,10 @@ def _one_line(text: str) -> str:
     return " ".join(text.split())
 
 
-def _repair(results: Results, finding: Finding, fix: Fix) -> Iterator[str]:
+def _repair(results: Results, finding: Finding, fix: Fix, how: str) -> Iterator[str]:
     path = finding.place.path
     hunks = list(_hunks(results.lines(path), results.edits(path, fix) or ()))
-    how = f" ({_HOW[fix.safety]})" if hunks else ""
-    yield f"  help: {fix.title}{how}\n"
+    yield f"  help: {fix.title}{f' ({how})' if hunks else ''}\n"
     if hunks:
         yield from ("```diff\n", *hunks, "```\n")
 

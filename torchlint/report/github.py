@@ -11,7 +11,7 @@ _LEVELS = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.INFO: 
 
 
 def render(results: Results, stream: TextIO, style: Style) -> None:
-    """Write a workflow command for each finding; columns only where it stays on one line.
+    """Write a workflow command for each finding, with the places that explain it; columns only where it is on one line.
 
     Annotations of a notebook stand on the line of the file that holds the line of the cell.
     """
@@ -28,10 +28,13 @@ def render(results: Results, stream: TextIO, style: Style) -> None:
         if line == end_line and cell is None:
             where += f",col={column},endColumn={end_column}"
         title = _property(f"torchlint {finding.code} {finding.name}")
-        text = _data(
+        text = [
             f"{shown}:{results.place(path, span.line, span.column)}: {finding.code} {finding.name} {finding.message}"
-        )
-        stream.write(f"::{level} title={title},{where}::{text}\n")
+        ]
+        for (there, at), message in finding.related:
+            text.append(f"{results.in_repository(there)}:{results.place(there, at.line, at.column)}: {message}")
+        data = _data("\n".join(text))
+        stream.write(f"::{level} title={title},{where}::{data}\n")
 
 
 def _data(text: str) -> str:

@@ -109,7 +109,7 @@ def exists(qualname: str) -> bool | None:
 
 def signatures(qualname: str) -> tuple[Signature, ...]:
     """Every known way to call a torch symbol, empty if unknown; `self` of a tensor method is left out."""
-    return tuple(_signature(overload) for overload in _table("signatures").get(canonical(qualname), ()))
+    return tuple(_signature(overload) for overload in _overloads(canonical(qualname)))
 
 
 def signature(qualname: str) -> Signature | None:
@@ -195,6 +195,23 @@ def _table(name: str) -> dict[str, Any]:
     with open(os.path.join(HERE, name + ".json"), encoding="utf-8") as file:
         table: dict[str, Any] = json.load(file)
     return table
+
+
+@functools.cache
+def _overloads(name: str) -> list[list[list[Any]]]:
+    """The entry of a symbol among the signatures: the file is large, and its lines are one entry each."""
+    text = _signatures()
+    start = text.find(f'\n"{name}":') + 1
+    if not start:
+        return []
+    entry: dict[str, list[list[list[Any]]]] = json.loads(f"{{{text[start : text.index(chr(10), start)].rstrip(',')}}}")
+    return entry[name]
+
+
+@functools.cache
+def _signatures() -> str:
+    with open(os.path.join(HERE, "signatures.json"), encoding="utf-8") as file:
+        return file.read()
 
 
 @functools.cache
