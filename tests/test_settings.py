@@ -87,9 +87,10 @@ def test_every_key_is_a_field_with_an_example_that_is_accepted(tmp_path: Path) -
     assert {key.field for key in KEYS} == set(Settings._fields) - {"root", "file", "origins"}
     for key in KEYS:
         text = key.example if key.example.startswith("[") else f"[tool.torchlint]\n{key.example}"
-        path = tmp_path / "pyproject.toml"
+        path = tmp_path / "inside" / "pyproject.toml"
+        path.parent.mkdir(exist_ok=True)
         path.write_text(text + "\n")
-        (tmp_path.parent / "torchlint.toml").write_text("")
+        (tmp_path / "torchlint.toml").write_text("")
         assert getattr(from_file(str(path)), key.field) != getattr(Settings(""), key.field), key.name
         assert key.doc.endswith(".") and key.kind.words and key.default
 
