@@ -21,6 +21,8 @@ CACHE="${TORCHLINT_EDITORS:-${XDG_CACHE_HOME:-$HOME/.cache}/torchlint-editors}"
 OUT="$CACHE/out"
 PYTHON="${PYTHON:-python3}"
 mkdir -p "$OUT"
+exec 9> "$CACHE/lock"
+command -v flock > /dev/null && flock 9 # one run at a time: each brings in this checkout's torchlint
 export PYTHON PYTHONDONTWRITEBYTECODE=1
 unset PYTHONPATH
 
@@ -125,7 +127,7 @@ for target in "$@"; do
     for thing in $wanted; do
         # each thing is brought in once in a run
         [[ " ${ready:-} " = *" $thing "* ]] && continue
-        if ! "$HERE/setup.sh" "$CACHE" "$thing" > "$OUT/setup-$thing.log" 2>&1; then
+        if ! "$HERE/setup.sh" "$CACHE" "$thing" > "$OUT/setup-$thing.log" 2>&1 9>&-; then
             reason="$thing: $(tail -n 1 "$OUT/setup-$thing.log")"
             break
         fi
@@ -144,7 +146,7 @@ for target in "$@"; do
         continue
     fi
     echo "$target:"
-    if PATH="$CACHE/torchlint/bin:$PATH" "test_$target" 2>&1 | tee "$OUT/$target.log"; then
+    if PATH="$CACHE/torchlint/bin:$PATH" "test_$target" 2>&1 9>&- | tee "$OUT/$target.log"; then
         echo "$target: passed (set up in $installed s, ran in $((SECONDS - start - installed)) s)"
         passed+=("$target")
     else

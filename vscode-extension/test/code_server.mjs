@@ -68,7 +68,8 @@ export class Workbench {
     await this.page.keyboard.press("F1");
     await this.page.waitForSelector(".quick-input-widget input");
     await this.page.keyboard.type(command);
-    await this.page.locator(".quick-input-list .monaco-list-row", { hasText: command }).first().click();
+    await this.page.locator(".quick-input-list .monaco-list-row.focused", { hasText: command }).first().waitFor();
+    await this.page.keyboard.press("Enter"); // a click would leave the mouse over something that then tells about itself
   }
 
   async place(line, column) {

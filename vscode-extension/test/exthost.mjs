@@ -18,7 +18,12 @@ function start(home, port) {
     TORCHLINT_TEST_FIX_ON_SAVE: page,
   };
   const doubles = ["python", "environments"].map((name) => path.join(EXTENSION, "test", "doubles", name));
-  return codeServer(home, port, makeWorkspace(path.join(home, "examples")), { extensions: doubles, env });
+  makeWorkspace(path.join(home, "examples"));
+  fs.mkdirSync(path.join(makeWorkspace(path.join(home, "other")), ".vscode"));
+  fs.writeFileSync(path.join(home, "other", ".vscode", "settings.json"), JSON.stringify({ "torchlint.ignore": ["state-dict-alias-snapshot"] }));
+  const both = path.join(home, "both.code-workspace");
+  fs.writeFileSync(both, JSON.stringify({ folders: [{ path: "examples" }, { path: "other" }] }));
+  return codeServer(home, port, both, { extensions: doubles, env });
 }
 
 async function test({ page, port, home, shot }) {
@@ -47,7 +52,7 @@ async function test({ page, port, home, shot }) {
   });
   const remote = (file) => `vscode-remote://127.0.0.1:${port}${file}`;
   const payload = [["extensionDevelopmentPath", remote(extension)], ["extensionTestsPath", remote(path.join(EXTENSION, "test", "suite.cjs"))], ["skipWelcome", "true"]];
-  await page.goto(`http://127.0.0.1:${port}/?folder=${encodeURIComponent(path.join(home, "examples"))}&payload=${encodeURIComponent(JSON.stringify(payload))}`);
+  await page.goto(`http://127.0.0.1:${port}/?workspace=${encodeURIComponent(path.join(home, "both.code-workspace"))}&payload=${encodeURIComponent(JSON.stringify(payload))}`);
   const code = await Promise.race([ended, new Promise((resolve) => setTimeout(() => resolve("no end"), 300_000).unref())]);
   await shot("exthost");
   if (code !== 0 || !lines.some((line) => /^\d+ passed, 0 failed/.test(line))) throw new Error(`the suite ended with ${code}`);

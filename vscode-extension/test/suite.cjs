@@ -90,6 +90,7 @@ const tests = {
       assert.equal(api.interpreter(), undefined);
       await until("no findings of a server that is gone", () => found(uri).length === 0);
     });
+    await having({ interpreter: ["/bin/sh", "-c", "echo 3 8"] }, () => until("the sentence", () => /which is Python 3\.8\. .*3\.10 or newer/.test(api.status().detail)));
     await until("findings again", () => found(uri).length === this.count);
   },
   async "import strategy: the bundled torchlint or that of the environment"() {
@@ -117,6 +118,13 @@ const tests = {
     await having({ configuration: other }, () => until("the other configuration", () => names(uri).join() === "strict-false-result-ignored"));
     await until("all findings again", () => found(uri).length === this.count);
     assert.ok(found(uri).some((item) => item.severity === WARNING) && found(uri).some((item) => item.severity === ERROR));
+  },
+  async "every folder has its own settings"() {
+    const { uri } = await open("train.py");
+    const other = await vscode.workspace.openTextDocument(vscode.Uri.joinPath(vscode.workspace.workspaceFolders[1].uri, "train.py"));
+    await until("one finding less in the other folder", () => found(other.uri).length === this.count - 1);
+    assert.ok(!names(other.uri).includes("state-dict-alias-snapshot"));
+    assert.equal(found(uri).length, this.count);
   },
   async "a configuration file that is saved counts at once"() {
     const { uri } = await open("train.py");

@@ -75,7 +75,6 @@ async function test({ page, port, home, step, until, shot }) {
   // the same in a notebook
   await code.open("notebook.ipynb");
   await page.waitForSelector(".notebookOverlay .cell.code .view-line");
-  await page.mouse.move(900, 760); // no tooltip of the tab in the picture
   await until("squiggles in the notebook", async () => (await code.squiggles(".notebookOverlay")) >= 3);
   atLeastThree(await code.problems());
   await page.keyboard.press("Control+j");
@@ -107,5 +106,6 @@ async function test({ page, port, home, step, until, shot }) {
   step("the page of a rule");
   await code.palette("torchlint: Restart Server");
   await page.locator(".tab", { hasText: "train.py" }).first().click();
+  await code.place(19, 5);
   await until("squiggles after a restart", async () => (await code.squiggles()) >= 3);
 }
