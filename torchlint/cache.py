@@ -275,7 +275,7 @@ class Cache:
             return
         self._unpack()
         changed, flipped = self._changed(restamped), self._flipped(moved)
-        words = self._other_words(changed, {root for _, root in self._contexts})
+        words = self._other_words(changed, {root for _, root in self._contexts}, same)
         self._touched = True
         if not (changed or flipped or words):
             return
@@ -346,11 +346,13 @@ class Cache:
             self._asked[directory] = self._trusted((*now, 0))[:2]
         return flipped
 
-    def _other_words(self, changed: set[int], roots: set[str]) -> set[tuple[str, str]]:
+    def _other_words(self, changed: set[int], roots: set[str], same: bool) -> set[tuple[str, str]]:
         """The projects and words of which the files that have the word are others than they were."""
         other: set[tuple[str, str]] = set()
         for root, (listing, words) in list(self._words.items()):
             before = set(_unpacked(listing))
+            if same and changed.isdisjoint(before):
+                continue
             if root not in roots:
                 if not changed.isdisjoint(before):
                     other.update((root, word) for word in words)
