@@ -18,7 +18,7 @@ from tests.lsp.client import VSCODE, Client
 from torchlint import docs, packs
 
 ROOT = Path(__file__).resolve().parents[2]
-PROJECTS = ("pytorch-tabnet", "skorch")
+PROJECTS = ("pytorch-tabnet", "easyocr")
 SEVERITIES = {1: "error", 2: "warning", 3: "info", 4: "hint"}
 
 
@@ -162,6 +162,7 @@ def test_the_same_findings_in_real_code(name: str, tmp_path: Path) -> None:
     if not os.environ.get("TORCHLINT_ECOSYSTEM") or not source.is_dir():
         pytest.skip(f"the ecosystem set has no {name} here")
     shutil.copytree(source, tmp_path / name, symlinks=True)
+    write(tmp_path / name / "torchlint.toml", 'select = ["ALL"]\npreview = true\n')
     compare(tmp_path / name)
 
 
