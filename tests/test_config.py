@@ -140,17 +140,17 @@ def test_a_profile_of_the_command_line_goes_over_the_file(cli: Cli) -> None:
 
 
 def test_where_values_come_from(cli: Cli) -> None:
-    cli.write("base.toml", "extend-exclude = ['x']\nprofile = 'deterministic'\n")
+    cli.write("base.toml", "extend-exclude = ['x']\nprofile = 'performance'\n")
     cli.write("torchlint.toml", "extend = 'base.toml'\n\nextend-exclude = ['y']\nignore = ['XX1']\n")
     ran = cli.run("check", "--show-settings", "--ignore", "XX103", "--config", "preview=true", "--fail-on", "error")
     rows = [(line.partition("  # ")[0].strip(), line.partition("  # ")[2]) for line in ran.lines]
     rows = [row for row in rows if row[1] not in ("", "default")]
     assert rows == [
         (f'extend = "{cli.directory}/base.toml"', "torchlint.toml:1"),
-        ('profile = "deterministic"', "base.toml:2"),
-        ('select = ["correctness", "suspicious", "performance", "reproducibility"]', "profile `deterministic`"),
+        ('profile = "performance"', "base.toml:2"),
+        ('select = ["correctness", "suspicious", "performance"]', "profile `performance`"),
         ('ignore = ["XX1", "XX103"]', "torchlint.toml:4, --ignore"),
-        ('severity = { reproducibility = "error" }', "profile `deterministic`"),
+        ('severity = { performance = "error" }', "profile `performance`"),
         ("preview = true", "the command line"),
         ('extend-exclude = ["x", "y"]', "base.toml:1, torchlint.toml:3"),
         ('fail-on = "error"', "the command line"),

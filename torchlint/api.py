@@ -33,7 +33,7 @@ from torchlint.model import (
     warmups,
 )
 from torchlint.model.accumulation import Accumulation, accumulations
-from torchlint.model.determinism import Asked, asked_for_determinism
+from torchlint.model.determinism import Asked, asked_for_determinism, is_seeded
 from torchlint.model.frameworks import *  # noqa: F403
 from torchlint.model.lifecycle import Use, guarded, import_guarded, imports, reaches, removed_symbols, starts_at, uses
 from torchlint.model.members import (
@@ -171,6 +171,7 @@ __all__ = [
     "is_optimizer",
     "is_scaler",
     "is_scheduler",
+    "is_seeded",
     "is_tensor",
     "is_unreduced",
     "is_used",

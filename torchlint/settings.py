@@ -257,7 +257,11 @@ def _options(value: Any) -> dict[str, dict[str, Any]]:
 
 PROFILES: dict[str, dict[str, Any]] = {
     "default": {"select": list(CATEGORIES_ON)},
-    "deterministic": {"select": [*CATEGORIES_ON, "reproducibility"], "severity": {"reproducibility": "error"}},
+    "deterministic": {
+        "select": [*CATEGORIES_ON, "reproducibility"],
+        "severity": {"reproducibility": "error"},
+        "rules": {"nondeterministic-op": {"seeded": True}},
+    },
     "performance": {"select": list(CATEGORIES_ON), "severity": {"performance": "error"}},
     "strict": {"select": ["ALL"], "fail-on": "info"},
 }
@@ -313,9 +317,9 @@ KEYS = (
         "profile",
         PROFILE,
         '"default"',
-        "A named set of settings that this file builds on. `deterministic` adds the category `reproducibility` and "
-        "makes its findings errors; `performance` makes what costs time or memory an error; `strict` selects every "
-        "proven rule and lets notes fail the run too.",
+        "A named set of settings that this file builds on. `deterministic` adds the category `reproducibility`, "
+        "makes its findings errors, and takes a seed anywhere as a wish for equal runs; `performance` makes what "
+        "costs time or memory an error; `strict` selects every proven rule and lets notes fail the run too.",
         'profile = "deterministic"',
     ),
     Key(

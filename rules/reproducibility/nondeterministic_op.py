@@ -135,13 +135,41 @@ def threshold(x: torch.Tensor) -> torch.Tensor:
     return x.median() + torch.kthvalue(x.flatten(), 3).values
 ```
 
-A script that only sets seeds has not asked for determinism, and code that never names a GPU has it already:
+A script that sets a seed shows that its runs should be equal, and is told that they are not, as information:
+
+```py bad
+import torch
+from data import loader
+from torch import nn
+from torch.nn import functional as F
+
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.pool = nn.AdaptiveMaxPool2d(7)  # TL701
+        self.head = nn.Linear(49 * 3, 10)
+
+    def forward(self, x):
+        return self.head(self.pool(x).flatten(1))
+
+
+torch.manual_seed(0)
+model = Net().to("cuda")
+optimizer = torch.optim.Adam(model.parameters(), lr=1e-4)
+for x, y in loader:
+    optimizer.zero_grad()
+    loss = F.cross_entropy(model(x.to("cuda")), y.to("cuda"))
+    loss.backward()
+    optimizer.step()
+```
+
+A file that sets none has not asked for anything, and code that never names a GPU repeats itself already:
 
 ```py good
 import torch
 from torch import nn
 
-torch.manual_seed(0)
 device = torch.device("cuda")
 
 
@@ -173,8 +201,12 @@ class Pool(nn.Module):
 ## When it is fine
 
 In a forward pass that is never differentiated: most of these kernels are nondeterministic in the backward pass alone. If
-runs need not repeat exactly, don't ask for deterministic algorithms. With `seeded = true` (part of the profile
-`deterministic`) a project that only sets seeds gets these findings as information.
+runs need not repeat exactly, don't ask for deterministic algorithms.
+
+## Options
+
+`seeded` (default `false`; true in the profile `deterministic`): a seed in any file of the project counts for all of them, and
+not only for the script that sets it.
 
 ## Not seen
 
@@ -218,6 +250,7 @@ from torchlint.api import (
     ensure_import,
     finding,
     guarded,
+    is_seeded,
     is_tensor,
     on_device,
     range_of,
@@ -246,7 +279,7 @@ def check(module: Module) -> Findings:
     if not found and not spatial:
         return
     asked = asked_for_determinism(module)
-    if asked is None and not (module.option("seeded") and module.project.mentions("manual_seed")):
+    if asked is None and not _wants_equal_runs(module):
         return
     if spatial:
         found += _spatial_losses(module)
@@ -257,6 +290,11 @@ def check(module: Module) -> Findings:
         if operation.mode == "silent" and (asked is None or asked.warn_only is not True):
             continue
         yield _finding(call, operation, asked)
+
+
+def _wants_equal_runs(module: Module) -> bool:
+    everywhere = module.option("seeded") and module.project.mentions("manual_seed", "seed_everything", "set_seed")
+    return everywhere or is_seeded(module)
 
 
 def _operations(module: Module) -> Iterator[tuple[Call, Operation]]:

@@ -1,4 +1,4 @@
-"""Whether the program that a file belongs to asks for deterministic algorithms, and where."""
+"""Whether the program that a file belongs to wants equal runs: asks for deterministic algorithms, or sets seeds."""
 
 from __future__ import annotations
 
@@ -15,6 +15,13 @@ if TYPE_CHECKING:
     from torchlint.model.project import Project
 
 _ASKS = "torch.use_deterministic_algorithms"
+_SEEDS = frozenset(
+    {
+        *("torch.manual_seed", "torch.random.manual_seed", "torch.cuda.manual_seed", "torch.cuda.manual_seed_all"),
+        *("lightning.seed_everything", "lightning.pytorch.seed_everything", "pytorch_lightning.seed_everything"),
+        *("transformers.set_seed", "accelerate.utils.set_seed"),
+    }
+)
 _MOST_FILES = 300
 _DEEPEST = 4
 _CONDITIONS = (ast.If, ast.IfExp, ast.Try, ast.While, ast.ExceptHandler)
@@ -45,6 +52,23 @@ def asked_for_determinism(module: Module) -> Asked | None:
                 if entry == module.path or (not _is_test(entry) and module.path in _imports(project, entry)):
                     return asked
     return None
+
+
+def is_seeded(module: Module) -> bool:
+    """Whether this file is a script that certainly sets the seed of torch, itself or through what it calls."""
+    project = module.project
+    for word in sorted({name.rpartition(".")[2] for name in _SEEDS}):
+        for path in project.mentioning(word) if project.mentions(word) else ():
+            source = module.source if path == module.path else project.load(path)
+            if source is None:
+                continue
+            for node, scope in source.by_name.get(word, ()):
+                callee = project.frame(source, scope.function).value(node.func)
+                if callee.kind != "ref" or callee.name not in _SEEDS or _conditional(source, node):
+                    continue
+                if module.path in _entries(project, source, node, scope.function, 0):
+                    return True
+    return False
 
 
 def _requests(project: Project, source: Source) -> Iterator[tuple[ast.Call, Function | None, Asked]]:
