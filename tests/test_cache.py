@@ -216,6 +216,16 @@ def test_named_files_are_told_from_walked_ones(project: Path, run: Callable[...,
         assert run(*paths)[:3] == run(*paths, "--no-cache")[:3] == run(*paths)[:3]
 
 
+def test_a_named_file_that_is_no_text_is_told_from_a_walked_one(
+    project: Path, run: Callable[..., tuple[int, str, str, int]]
+) -> None:
+    (project / "data.py").write_bytes(b"\0\0")
+    put(project / "other.ipynb", "{")
+    old(project)
+    for paths in (("data.py", "other.ipynb"), (), ("other.ipynb", "data.py"), ()):
+        assert run(*paths)[:3] == run(*paths, "--no-cache")[:3] == run(*paths)[:3]
+
+
 def damaged(file: Path, how: str) -> None:
     data = file.read_bytes()
     match how:

@@ -95,17 +95,30 @@ def test_selection(cli: Cli, arguments: tuple[str, ...], codes: list[str]) -> No
         (("explain", "print-cal"), "`print-cal` is no rule; did you mean `print-call`?"),
         (("explain", "nowhere.py:3"), "nowhere.py: no such file"),
         (("config", "sellect"), "`sellect` is no configuration key; did you mean `select`?"),
-        (("chekc",), "invalid choice: 'chekc'"),
+        (("explain", "XX1"), "`XX1` is no rule but stands for several"),
+        (("explain", "correctness"), "`correctness` is no rule but stands for several"),
+        (("explain", "here.py"), "name a line too, as in `here.py:42`"),
+        (("chekc",), "`chekc` is no command; did you mean `check`?"),
+        (("here.py",), "`here.py` is no command; `torchlint check here.py` checks it"),
+        (("check", "--statistic"), "`--statistic` is no option of `torchlint check`; did you mean `--statistics`?"),
+        (("--vers",), "`--vers` is no option of `torchlint`"),
+        (("rules", "XX1"), "`XX1` is one word too many"),
     ],
 )
 def test_mistakes_are_one_clear_line(cli: Cli, arguments: tuple[str, ...], said: str) -> None:
+    cli.write("here.py", "")
     ran = cli.run(*arguments)
     assert ran.code == 2
     assert ran.out == ""
     first, *rest = ran.err.splitlines()
     assert first.startswith("torchlint: ")
     assert said in first
-    assert rest in ([], ["Try `torchlint --help`."], ["Try `torchlint check --help`."])
+    assert rest in (
+        [],
+        ["Try `torchlint --help`."],
+        ["Try `torchlint check --help`."],
+        ["Try `torchlint rules --help`."],
+    )
 
 
 def test_summary_counts_severities_files_and_fixes(cli: Cli) -> None:
@@ -354,6 +367,43 @@ def test_output_that_cannot_be_written_or_encoded(tmp_path: Path) -> None:
         ["bash", "-c", command], cwd=tmp_path, capture_output=True, env={**os.environ, "PYTHONPATH": str(ROOT)}
     )
     assert (done.returncode, done.stderr) == (2, b"torchlint: No space left on device\n")
+
+
+@pytest.mark.parametrize(
+    ("command", "code"),
+    [
+        ("rules >&-", 0),
+        ("check a.py >&-", 1),
+        ("check a.py >&- 2>&-", 1),
+        ("check nowhere 2>&-", 2),
+        ("check - <&-", 0),
+        ("check a.py --fix <&- >&- 2>&-", 1),
+        ("check a.py --output-format json:report <&- >&- 2>&-", 1),
+    ],
+)
+def test_closed_streams(command: str, code: int, tmp_path: Path) -> None:
+    """What the caller has closed is no mistake, and its number never becomes that of a file."""
+    text = "import torch\n\ndef f(:\n    pass\n"
+    (tmp_path / "a.py").write_text(text)
+    done = subprocess.run(
+        ["bash", "-c", f"{sys.executable} -m torchlint {command}"],
+        cwd=tmp_path,
+        capture_output=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )
+    assert (done.returncode, done.stderr) == (code, b"")
+    assert (tmp_path / "a.py").read_text() == text
+    if "report" in command:
+        assert json.loads((tmp_path / "report").read_text())[0]["code"] == "TL000"
+
+
+def test_a_file_that_does_not_parse_offers_no_fixes(cli: Cli) -> None:
+    cli.write("a.py", "import torch\n\nprint(torch)\n\ndef f(:\n    pass\n")
+    before = cli.check("a.py").out
+    assert "XX101" in before
+    assert "[*]" not in before
+    assert "fixable" not in before
+    assert cli.check("a.py", "--fix").out == before
 
 
 def test_a_vanished_directory(tmp_path: Path) -> None:

@@ -190,6 +190,20 @@ def test_a_pack_that_cannot_be_loaded(cli: Cli) -> None:
     )
 
 
+def test_a_table_that_belongs_into_the_other_file(cli: Cli) -> None:
+    cli.write("torchlint.toml", "[tool.torchlint]\nselect = ['TL1']\n")
+    assert "the keys stand at the top, without `[tool.torchlint]`" in cli.check().err
+
+
+def test_a_pack_that_cannot_be_loaded_explains_rules_that_are_missing(cli: Cli) -> None:
+    cli.write("torchlint.toml", "packs = ['lint']\nextend-select = ['AC']")
+    cli.write("lint/bad_rule.py", "raise ValueError('no')\n")
+    cli.write("a.py", PRINTS)
+    ran = cli.check("a.py")
+    assert (ran.code, ran.out) == (2, "")
+    assert ran.err == f"torchlint: torchlint.toml:1: rule pack: {cli.directory}/lint/bad_rule.py:1: ValueError: no\n"
+
+
 @pytest.mark.parametrize(
     ("pattern", "path", "expected"),
     [

@@ -70,6 +70,15 @@ def test_what_is_left(cli: Cli, text: str, left: list[str]) -> None:
     [
         ("# torchlint: ignore[print-cal] x", "`print-cal` is the name of no rule; did you mean `print-call`?"),
         ("# torchlint: ignore", "`torchlint: ignore` names no rule; write its name in brackets, as in `ignore[TL101]`"),
+        (
+            "# torchlint: ignore[XX1] x",
+            "`XX1` is the name of no rule: it stands for several, and a comment names each one",
+        ),
+        ("# torchlint: ignore[pedantic] x", "`pedantic` is the name of no rule: it stands for several"),
+        (
+            "# torchlint: disable[XX101]",
+            "`torchlint: disable` is no way to suppress a finding; write `torchlint: ignore[RULE] reason`",
+        ),
         ("# torchlint: ignroe[x]", "`torchlint: ignroe` is no way to suppress a finding; did you mean `ignore`?"),
         ("# torchlint: ignore[XX101] x", "`XX101` finds nothing that this comment could suppress"),
     ],

@@ -244,7 +244,14 @@ def finding(
     fixes = () if fix is None else (fix,) if isinstance(fix, Fix) else tuple(fix)
     if isinstance(where, Event) and not where.is_local:
         fixes = ()
-    return Finding(*_DRAFT, place=_own(where), message=message, related=tuple(related), fixes=fixes, severity=severity)
+    return Finding(
+        *_DRAFT,
+        place=_own(where),
+        message=message,
+        related=tuple(dict.fromkeys(related)),
+        fixes=fixes,
+        severity=severity,
+    )
 
 
 def _own(where: Event | Call | Place | Value) -> Place:

@@ -202,7 +202,9 @@ class Cache:
                 continue
             said = entry[2]
             if said is not None:
-                found[number] = _restored(marshal.loads(said)) if said else _CLEAN
+                outcome = _restored(marshal.loads(said)) if said else _CLEAN
+                if outcome.complete or file.named or not entry[1]:  # what is no text may count only where it is named
+                    found[number] = outcome
             elif entry[1] or not file.named:
                 found[number] = None
         self._hits = {places[homes[number]] for number in found}

@@ -102,6 +102,8 @@ def check(path: str, text: str, project: Project, rules: Ruleset) -> Outcome:
     codes = frozenset(rule.code for rule in selected)
     found = [finding for finding in raw if finding.code in codes or finding.code == hygiene.RULE_CRASHED.code]
     left, suppressed = suppress.apply(path, _distinct(found), comments, codes - crashed, error is None)
+    if error is not None:  # a file that does not parse is never changed
+        left = [finding._replace(fixes=()) for finding in left]
     judged = [(_configured(finding, rules), reason) for finding, reason in suppressed]
     return Outcome(
         tuple(sorted((_configured(finding, rules) for finding in left), key=_order)),

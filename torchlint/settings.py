@@ -650,7 +650,10 @@ def _laid_over(
     for name, value in table.items():
         key = keys.get(name)
         if key is None:
-            raise SettingsError(where(name), f"unknown key `{name}`{nearest(name, keys)}")
+            hint = nearest(name, keys)
+            if name == "tool":
+                hint = "; outside of `pyproject.toml` the keys stand at the top, without `[tool.torchlint]`"
+            raise SettingsError(where(name), f"unknown key `{name}`{hint}")
         try:
             known = key.kind.read(value)
         except ValueError as error:

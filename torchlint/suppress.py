@@ -173,7 +173,8 @@ def _understood(
         whole = span(found.start(), len(comment.text[: found.end()].rstrip()))
         kind, names, reason = found.group(1), found.group(2), found.group(3).strip()
         if kind not in _KINDS:
-            message = f"`torchlint: {kind}` is no way to suppress a finding{nearest(kind, _KINDS)}"
+            near = nearest(kind, _KINDS) or "; write `torchlint: ignore[RULE] reason`"
+            message = f"`torchlint: {kind}` is no way to suppress a finding{near}"
             yield None, _about(path, hygiene.UNKNOWN_RULE_IN_IGNORE, whole, message)
             continue
         words = list(re.finditer(_WORD, names or ""))
@@ -188,7 +189,7 @@ def _understood(
             place = span(offset + word.start(), offset + word.end())
             yield Entry(word.group(), rule, first, last, reason, place, whole, len(words) == 1), None
             if rule is None:
-                message = f"`{word.group()}` is the name of no rule{nearest(word.group(), known)}"
+                message = f"`{word.group()}` is the name of no rule{_near(word.group(), known)}"
                 yield None, _about(path, hygiene.UNKNOWN_RULE_IN_IGNORE, place, message)
         if not reason:
             message = f"`{kind}[{(names or '').strip()}]` gives no reason"
@@ -279,3 +280,10 @@ def _header_end(block: ast.stmt) -> int:
             if isinstance(node, ast.AST):
                 last = max([last, *(getattr(inner, "end_lineno", None) or 0 for inner in ast.walk(node))])
     return last
+
+
+def _near(word: str, known: Mapping[str, Rule]) -> str:
+    """What a word that names no rule may have meant."""
+    if any(word in (rule.category.value, rule.code[: len(word)]) for rule in known.values()):
+        return ": it stands for several, and a comment names each one"
+    return nearest(word, known)

@@ -72,6 +72,7 @@ class Seen:
 
 
 _PROJECTS_HELD = 1
+_PACK = "rule pack: "  # what problems with packs begin with
 _MOST_DIRECTORIES = 5000  # of a project that are searched for its files
 _NO_OVERRIDES = Overrides()
 
@@ -163,7 +164,14 @@ class Workspace:
         if known is None:
             asked = self.overrides
             rules = self.rules(settings)
-            known = build(settings, rules, asked.select, asked.extend_select, asked.ignore)
+            try:
+                known = build(settings, rules, asked.select, asked.extend_select, asked.ignore)
+            except configuration.SettingsError:
+                broken = next((problem for problem in self.problems if problem.startswith(_PACK)), None)
+                if broken is None:
+                    raise
+                # A rule that could not be loaded is not missing: the reason why comes first.
+                raise configuration.SettingsError(settings.where("packs"), broken) from None
             self._rulesets[key] = known
         return known
 
@@ -343,7 +351,7 @@ def _told(errors: Sequence[packs.PackError]) -> Iterator[str]:
         reasons.setdefault(error.reason, []).append(error)
     for same in reasons.values():
         others = f" (and {len(same) - 1} other rule files, for the same reason)" if len(same) > 1 else ""
-        yield f"rule pack: {same[0]}{others}"
+        yield f"{_PACK}{same[0]}{others}"
 
 
 def shown(path: str) -> str:

@@ -347,7 +347,8 @@ def _with_trainers(module: Module) -> Findings:
 def _message(attention: Attention, rate: float) -> str:
     norm = "post-norm " if attention.post_norm else ""
     kind = "pretrained " if attention.pretrained else depth_of(attention) + norm
-    return f"trains a {kind}transformer at its full rate of {rate:g} from the first step on"
+    article = "an" if kind.startswith(("8", "11-", "18-")) else "a"
+    return f"trains {article} {kind}transformer at its full rate of {rate:g} from the first step on"
 
 
 def _is_told_here(event: Event) -> bool:

@@ -28,11 +28,22 @@ def main(argv: Sequence[str] | None = None) -> int:
     if argv is not None:
         return _guarded(list(argv))
     gc.disable()  # models free themselves, and a run is short
+    _open_what_is_closed()
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
     code = _guarded(sys.argv[1:])
     sys.stderr.flush()
     os._exit(code)
+
+
+def _open_what_is_closed() -> None:
+    """Streams that the caller has closed (`>&-`) lead nowhere; their numbers must not go to files that are opened."""
+    while (number := os.open(os.devnull, os.O_RDWR)) < 3:
+        pass
+    os.close(number)
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115 - open until the end
 
 
 def _guarded(arguments: list[str]) -> int:
@@ -64,8 +75,14 @@ def _guarded(arguments: list[str]) -> int:
 
 
 def _run(arguments: list[str]) -> int:
-    parser = _parser(arguments[0] if arguments else "")
-    options = parser.parse_args(arguments)
+    word = arguments[0] if arguments else ""
+    names = [name for command in _COMMANDS for name in (command.name, *command.aliases)]
+    if word and not word.startswith("-") and word not in names:
+        return _refuse(_no_command(word, names))
+    parser = _parser(word)
+    options, unknown = parser.parse_known_args(arguments)
+    if unknown:
+        return _refuse(_no_option(parser, options.command, unknown[0]))
     if options.command == "check":
         from torchlint.cli.check import check
 
@@ -106,6 +123,27 @@ def _run(arguments: list[str]) -> int:
         return version(options)
     parser.print_help()
     return 2
+
+
+def _no_command(word: str, names: list[str]) -> str:
+    from torchlint.settings import nearest
+
+    if os.path.exists(word):
+        return f"`{word}` is no command; `torchlint check {word}` checks it"
+    return f"`{word}` is no command{nearest(word, names)}\nTry `torchlint --help`."
+
+
+def _no_option(parser: argparse.ArgumentParser, command: str | None, word: str) -> str:
+    from torchlint.settings import nearest
+
+    prog = f"{parser.prog} {command}" if command else parser.prog
+    if not word.startswith("-"):
+        return f"`{word}` is one word too many\nTry `{prog} --help`."
+    known = list(parser._option_string_actions)
+    for action in parser._actions:
+        if isinstance(action, argparse._SubParsersAction) and command is not None:
+            known = list(action.choices[command]._option_string_actions)
+    return f"`{word}` is no option of `{prog}`{nearest(word.partition('=')[0], known)}\nTry `{prog} --help`."
 
 
 def _serve() -> int:

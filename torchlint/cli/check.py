@@ -54,7 +54,8 @@ def check(options: argparse.Namespace) -> int:
             sys.stdout.write(file.path + "\n")
         return tell_problems(workspace)
     if not files and not workspace.problems:
-        sys.stderr.write("torchlint: no Python files found\n")
+        what = "the commit changes no Python files" if options.staged else "no Python files found"
+        sys.stderr.write(f"torchlint: {what}\n")
     total = _run(workspace, files, options, cache)
     return report(workspace, total, options, outputs, started)
 

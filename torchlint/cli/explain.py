@@ -34,8 +34,17 @@ def explain(options: argparse.Namespace) -> int:
     known = workspace.ruleset(settings).known
     rule = known.get(options.what) or known.get(options.what.upper()) or known.get(options.what.lower())
     if rule is None:
-        raise SettingsError("", f"`{options.what}` is no rule{nearest(options.what, known)}")
+        raise SettingsError("", f"`{options.what}` is no rule{_hint(options.what, known)}")
     return _explain_rules([rule], options)
+
+
+def _hint(word: str, known: Mapping[str, Rule]) -> str:
+    """What somebody who asked for a word that is no rule can ask for instead."""
+    if os.path.exists(word):
+        return f"; name a line too, as in `{word}:42`"
+    if any(word in (rule.category.value, rule.code[: len(word)]) for rule in known.values()):
+        return " but stands for several; `torchlint rules` lists them"
+    return nearest(word, known)
 
 
 def _explain_line(options: argparse.Namespace, path: str, line: int) -> int:

@@ -7,6 +7,7 @@ import os
 import sys
 
 import torchlint
+from torchlint import hygiene
 
 
 def version(options: argparse.Namespace) -> int:
@@ -37,7 +38,7 @@ def version(options: argparse.Namespace) -> int:
         "project": root,
         "configuration": settings.file or "none",
         "torch": torch,
-        "rules": f"{len(rules)}, {len(workspace.ruleset(settings).selected)} on here",
+        "rules": f"{len(rules) + len(hygiene.RULES)}, {len(workspace.ruleset(settings).selected)} of them on here",
         "cache": directory_of() or "none",
         "packs": ", ".join(settings.packs) or "none besides the built-in one",
     }
