@@ -46,7 +46,7 @@ def on_config(config: MkDocsConfig) -> MkDocsConfig:
     rules = packs.load()
     for subject, prefix in packs.SUBJECTS.items():
         names = [f"rules/{rule.name}.md" for rule in rules if rule.code.startswith(prefix)]
-        by_subject.append({subject.capitalize(): names})
+        by_subject.append({_heading(subject): names})
     folders = {name: _written(name) for name in ("ci", "editors")}
     config.nav = [
         "index.md",
@@ -61,6 +61,10 @@ def on_config(config: MkDocsConfig) -> MkDocsConfig:
         "migrate.md",
     ]
     return config
+
+
+def _heading(subject: str) -> str:
+    return "API" if subject == "api" else subject.capitalize()
 
 
 def _written(folder: str) -> list[str]:
@@ -117,7 +121,7 @@ def rule_index(rules: list[Rule], precision: dict[str, dict[str, Any]], proofs: 
         members = [rule for rule in rules if rule.code.startswith(prefix)]
         if not members:
             continue
-        out += ["", f"## {subject.capitalize()}", "", "| code | rule | category | fix | precision | evidence |"]
+        out += ["", f"## {_heading(subject)}", "", "| code | rule | category | fix | precision | evidence |"]
         out += ["|---|---|---|---|---|---|"]
         for rule in members:
             fix = "yes" if doc_of(rule).of("fixed") else ""

@@ -5,7 +5,7 @@ import ast
 import pytest
 
 from torchlint.model.classes import ClassModel
-from torchlint.model.members import has_parameters, is_handed_out, is_used, may_register, operands, plain_containers
+from torchlint.model.members import holds_parameters, is_handed_out, is_used, may_register, operands, plain_containers
 from torchlint.model.project import Project
 from torchlint.model.syntax import Source
 
@@ -145,7 +145,7 @@ def test_parameters(init: str, answer: bool | None) -> None:
     model = model_of(init)
     kept = model.attribute(model.self_value, "kept")
     assert kept is not None
-    assert has_parameters(kept) is answer
+    assert holds_parameters(kept) is answer
 
 
 def test_use() -> None:

@@ -59,10 +59,10 @@ Element = tuple[ast.expr, Frame]
 def _is_fresh(node: ast.expr, value: Value, wanted: str) -> bool:
     if value.kind != "instance" or value.node is not node:
         return False
-    return value.name == PARAMETER if wanted == "parameter" else has_parameters(value) is True
+    return value.name == PARAMETER if wanted == "parameter" else holds_parameters(value) is True
 
 
-def has_parameters(module: Value) -> bool | None:
+def holds_parameters(module: Value) -> bool | None:
     """Whether a module certainly has parameters of its own or in its layers; `None` if none are seen."""
     for layer in layers(module) or ():
         if layer.name in _PARAMETRIC:
