@@ -77,6 +77,7 @@ def test_selection(cli: Cli, arguments: tuple[str, ...], codes: list[str]) -> No
             "`--select` names `print-cal`, which is no rule, prefix or category; did you mean `print-call`?",
         ),
         (("check", "--ignore", "correctnes"), "did you mean `correctness`?"),
+        (("check", "--output-format", "zzz"), "`zzz` is no format; there are full, concise, "),
         (("check", "--output-format", "jsn"), "`jsn` is no format; did you mean `json`?"),
         (
             ("check", "--output-format", "json:a", "--output-format", "sarif:./a"),
@@ -146,6 +147,7 @@ def test_standard_input_stands_for_its_file(cli: Cli) -> None:
     text = PRINTS.encode()
     assert cli.check("-", stdin=text).lines == ["<stdin>:3:1: XX101 print-call [*] `print` is called"]
     assert cli.check("-", "--stdin-filename", "top.py", stdin=text).lines[0].startswith("top.py:3:1: XX101")
+    assert cli.check("--stdin-filename", "top.py", stdin=text).lines[0].startswith("top.py:3:1: XX101")
     assert cli.check("-", "--stdin-filename", "sub/a.py", stdin=text).lines == []
 
 

@@ -50,6 +50,7 @@ def test_codes_follow_one_another(tmp_path: Path) -> None:
     ("arguments", "said"),
     [
         (["new-rule", "My Rule", "--pack", "lint"], "`My Rule` is no name of a rule: small letters and hyphens, such as `my-rule`"),
+        (["new-rule", "my-rule", "--pack", "/dev/null/lint", "--code", "AC101"], "/dev/null/lint/my_rule.py: cannot be written: Not a directory"),
         (["new-rule", "my-rule"], "no pack is configured; say where with --pack DIRECTORY"),
         (["new-rule", "my-rule", "--pack", "lint"], "the first rule of a pack needs a code of its own, such as --code XY101"),
         (["new-rule", "my-rule", "--pack", "lint", "--code", "TL999"], "--code: codes that begin with TL are torchlint's own"),

@@ -47,6 +47,7 @@ def test_the_nearest_file_wins(tmp_path: Path, files: dict[str, str], checked: s
         ("rules = 3", 2, "`rules` is 3, but must be a table of options for each rule"),
         ("[tool.torchlint.rule.x]", 2, "unknown key `rule`; did you mean `rules`?"),
         ("select = [", None, "not valid TOML"),
+        ("\nselect = ]", 3, "not valid TOML: Invalid value"),
     ],
 )
 def test_mistakes_name_file_line_key_and_value(

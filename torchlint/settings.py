@@ -554,6 +554,9 @@ def table_of(path: str) -> dict[str, Any]:
     try:
         table = _toml(_text(path, strict=True))
     except ValueError as error:
+        place = re.fullmatch(r"(.*) \(at line (\d+), column (\d+)\)", str(error), re.S)
+        if place is not None:
+            raise SettingsError(f"{_shown(path)}:{place[2]}", f"not valid TOML: {place[1]}") from None
         raise SettingsError(_shown(path), f"not valid TOML: {error}") from None
     if os.path.basename(path) != "pyproject.toml":
         return table

@@ -367,7 +367,8 @@ def _cache_dir(group: argparse.ArgumentParser | argparse._ArgumentGroup) -> None
     group.add_argument(
         "--cache-dir",
         metavar="DIR",
-        help="where that is kept (default: TORCHLINT_CACHE_DIR, else torchlint in the user's cache directory)",
+        help="where results of earlier runs are kept (default: TORCHLINT_CACHE_DIR, else torchlint in the user's "
+        "cache directory)",
     )
 
 

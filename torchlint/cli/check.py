@@ -29,6 +29,8 @@ def check(options: argparse.Namespace) -> int:
     """Check files and report what is found; returns the exit code."""
     started = time.perf_counter()
     outputs = outputs_of(options)
+    if options.stdin_filename is not None and not options.paths:
+        options.paths = [_STDIN]  # nothing else can be meant
     paths = options.paths or ["."]
     if (options.watch or options.review) and _STDIN in paths:
         raise SettingsError("", "standard input can be neither watched nor reviewed")

@@ -8,10 +8,11 @@ import re
 import sys
 from collections.abc import Iterable
 
-from torchlint import packs
+from torchlint import atomic, packs
 from torchlint.rule import Rule
 from torchlint.settings import SettingsError, nearest
 from torchlint.workspace import Overrides, Workspace
+from torchlint.workspace import shown as place_shown
 
 _NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 _CODE = re.compile(r"([A-Z]{2,})([0-9]{3})")
@@ -78,12 +79,16 @@ def new_rule(options: argparse.Namespace) -> int:
     folder = os.path.join(pack, options.subject) if options.subject else pack
     code = _code(options, rules, pack)
     file = os.path.join(folder, name.replace("-", "_") + ".py")
-    os.makedirs(folder, exist_ok=True)
+    if os.path.lexists(file):
+        raise SettingsError("", f"{os.path.relpath(file)} is there already")
+    text = _TEMPLATE.format(code=code, name=name, category=options.category.upper(), since=_since(pack))
     try:
-        with open(file, "x", encoding="utf-8", newline="\n") as stream:
-            stream.write(_TEMPLATE.format(code=code, name=name, category=options.category.upper(), since=_since(pack)))
-    except FileExistsError:
-        raise SettingsError("", f"{os.path.relpath(file)} is there already") from None
+        os.makedirs(folder, exist_ok=True)
+        atomic.write(file, text.encode())
+    except OSError as error:
+        raise SettingsError(
+            place_shown(os.path.abspath(file)), f"cannot be written: {error.strerror or error}"
+        ) from None
     shown = os.path.relpath(file)
     sys.stdout.write(f"{shown}: {code} {name}\n")
     sys.stdout.write("Write the title, the examples and the check; `torchlint.api` has the words.\n")

@@ -67,7 +67,8 @@ def outputs_of(options: argparse.Namespace) -> list[Output]:
     for word in words or ["full"]:
         name, _, file = word.strip().partition(":")
         if name not in FORMATS:
-            raise SettingsError(option, f"`{name}` is no format{nearest(name, FORMATS)}")
+            near = nearest(name, FORMATS) or f"; there are {', '.join(FORMATS)}"
+            raise SettingsError(option, f"`{name}` is no format{near}")
         outputs.append(Output(name, file or options.output_file))
     files = [os.path.abspath(output.file) for output in outputs if output.file]
     if len(set(files)) < len(files):
