@@ -76,6 +76,10 @@ def test_selection(cli: Cli, arguments: tuple[str, ...], codes: list[str]) -> No
             ("check", "--select", "print-cal"),
             "`--select` names `print-cal`, which is no rule, prefix or category; did you mean `print-call`?",
         ),
+        (
+            ("check", "--select", "xx1"),
+            "`--select` names `xx1`, which is no rule, prefix or category; did you mean `XX1`?",
+        ),
         (("check", "--ignore", "correctnes"), "did you mean `correctness`?"),
         (("check", "--output-format", "zzz"), "`zzz` is no format; there are full, concise, "),
         (("check", "--output-format", "jsn"), "`jsn` is no format; did you mean `json`?"),

@@ -130,7 +130,7 @@ def _verify(known: Mapping[str, Rule], selectors: Iterable[str], settings: Setti
         if _PREFIX.fullmatch(selector) and any(rule.code.startswith(selector) for rule in known.values()):
             continue
         where = settings.where(key) if settings else ""
-        near = nearest(selector, (*known, *_CATEGORIES, "ALL"))
+        near = nearest(selector, (*known, *{rule.code[:-2] for rule in known.values()}, *_CATEGORIES, "ALL"))
         raise SettingsError(where, f"`{key}` names `{selector}`, which is no rule, prefix or category{near}")
 
 

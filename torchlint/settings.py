@@ -675,7 +675,8 @@ def nearest(word: str, known: Iterable[str]) -> str:
     import difflib
 
     words = sorted(set(known))
-    found = difflib.get_close_matches(word, words, n=1, cutoff=0.5)
+    found = [candidate for candidate in words if candidate.lower() == word.lower()]
+    found = found or difflib.get_close_matches(word, words, n=1, cutoff=0.5)
     if not found:
         lowered = {candidate.lower(): candidate for candidate in words}
         found = [lowered[near] for near in difflib.get_close_matches(word.lower(), lowered, n=1, cutoff=0.5)]
