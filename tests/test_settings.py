@@ -191,6 +191,15 @@ def test_a_pack_that_cannot_be_loaded(cli: Cli) -> None:
     )
 
 
+def test_the_layer_with_the_mistake_is_named(cli: Cli) -> None:
+    cli.write("base.toml", "\nextend-select = ['AC']\n")
+    cli.write("torchlint.toml", "extend = 'base.toml'\nextend-select = ['XX1']\n")
+    cli.write("a.py", PRINTS)
+    said = "torchlint: base.toml:2: `extend-select` names `AC`"
+    assert cli.check("a.py").err.startswith(said)
+    assert cli.check("a.py", "--config", "extend-select=['XX101']").err.startswith(said)
+
+
 def test_a_table_that_belongs_into_the_other_file(cli: Cli) -> None:
     cli.write("torchlint.toml", "[tool.torchlint]\nselect = ['TL1']\n")
     assert "the keys stand at the top, without `[tool.torchlint]`" in cli.check().err

@@ -129,7 +129,7 @@ def _verify(known: Mapping[str, Rule], selectors: Iterable[str], settings: Setti
             continue
         if _PREFIX.fullmatch(selector) and any(rule.code.startswith(selector) for rule in known.values()):
             continue
-        where = settings.where(key) if settings else ""
+        where = settings.where(key, word=selector) if settings else ""
         near = nearest(selector, (*known, *{rule.code[:-2] for rule in known.values()}, *_CATEGORIES, "ALL"))
         raise SettingsError(where, f"`{key}` names `{selector}`, which is no rule, prefix or category{near}")
 

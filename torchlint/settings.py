@@ -83,12 +83,16 @@ class Settings(NamedTuple):
     noqa: bool = False
     origins: Mapping[str, tuple[str, ...]] = {}
 
-    def where(self, key: str, inner: str | None = None) -> str:
+    def where(self, key: str, inner: str | None = None, word: str | None = None) -> str:
         """Where a key stands, for messages about its value: `file:line`, or words; empty for a default.
 
-        `inner` is a name inside the key's table.
+        `inner` is a name inside the key's table; of several layers, one that has `word` among its strings comes first.
         """
-        places = [self._place(origin, key, inner) for origin in reversed(self.origins.get(key, ()))]
+        origins = list(reversed(self.origins.get(key, ())))
+        if word is not None and len(origins) > 1:
+            quotes = f'"{word}"', f"'{word}'"
+            origins.sort(key=lambda origin: not (os.path.isabs(origin) and any(q in _text(origin) for q in quotes)))
+        places = [self._place(origin, key, inner) for origin in origins]
         named = [place for place in places if not place.endswith(":?")]
         return (named or [place.replace(":?", ":1") for place in places] or [""])[0]
 
