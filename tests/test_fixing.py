@@ -22,7 +22,11 @@ def test_safe_fixes_are_applied_and_told(cli: Cli) -> None:
     ran = cli.run("check", "--fix")
     assert cli.read("a.py") == "import torch\n\nfor i in range(3):\n    log(log(i))  # keep\n"
     assert ran.code == 1
-    assert ran.lines[-2:] == ["Made 2 fixes in 1 file.", "Found 1 finding (1 error) in 1 file."]
+    assert ran.lines[-3:] == [
+        "Made 2 fixes in 1 file.",
+        "Found 1 finding (1 error) in 1 file.",
+        "1 fixable with --fix --unsafe-fixes.",
+    ]
 
 
 def test_a_second_run_changes_nothing(cli: Cli) -> None:
@@ -224,6 +228,7 @@ def test_show_fixes_lists_them(cli: Cli) -> None:
         "a.py:5:1: XX103 counted-loop the loop over `x` is not counted",
         "Made 2 fixes in 1 file.",
         "Found 1 finding (1 error) in 1 file.",
+        "1 fixable with --fix --unsafe-fixes.",
     ]
     cli.write("a.py", PRINTS)
     ran = cli.run("check", "--fix", "--show-fixes", "--output-format", "json")

@@ -254,10 +254,10 @@ def _tell_known(total: Total, stream: TextIO) -> None:
 
 
 def _hint(total: Total, options: argparse.Namespace, stream: TextIO) -> None:
-    if options.fix:
+    if options.fix and options.unsafe_fixes:
         return
     fixes = [finding.fix for finding in total.findings if finding.fix is not None and finding.fix.verbs]
-    safe = sum(fix.safety is Safety.SAFE for fix in fixes)
+    safe = 0 if options.fix else sum(fix.safety is Safety.SAFE for fix in fixes)
     unsafe = sum(fix.safety is Safety.UNSAFE for fix in fixes)
     if safe and unsafe:
         stream.write(f"{safe} fixable with --fix, {unsafe} more with --unsafe-fixes.\n")
