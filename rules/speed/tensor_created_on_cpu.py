@@ -172,7 +172,7 @@ def check(module: Module) -> Findings:
         if move is None:
             continue
         made = _made(module, call)
-        if made is None:
+        if made is None or _is_kept(module, call):
             continue
         hot = _runs_often(module, call)
         if not hot and not _is_repeated(module, call, made):
@@ -228,7 +228,7 @@ def _statement_before(module: Module, node: ast.AST) -> ast.stmt | None:
 def _runs_often(module: Module, call: Call) -> bool:
     """Whether the call stands in a loop over batches, or in what runs once per batch."""
     if call.function is not None and call.function.name in ("forward", "training_step", "loss", "compute_loss"):
-        return not _is_kept(module, call)
+        return True
     return any(
         event.loop is not None
         and event.node is call.node

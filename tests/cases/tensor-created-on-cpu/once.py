@@ -13,7 +13,7 @@ class Smoothing(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         if self.kernel is None:
-            self.kernel = 0.1 * torch.inverse(torch.eye(x.shape[1]).to(x.device))  # TL601
+            self.kernel = 0.1 * torch.inverse(torch.eye(x.shape[1]).to(x.device))
         mask = torch.ones(x.shape[0], 1).to(x.device)  # TL601
         return self.layer(x @ self.kernel) * mask
 
