@@ -89,8 +89,9 @@ class Terminal:
 
     def end(self) -> int:
         """The exit code."""
+        until = time.monotonic() + PATIENCE
         while self._read():
-            pass
+            assert time.monotonic() < until, f"it goes on; there is {self._plain()[self._at :]!r}"
         return self.process.wait(PATIENCE)
 
 

@@ -148,9 +148,8 @@ class _Reviewer:
             return offer.fixes[0][1]
         self._show(offer)
         while True:
-            self._out.write(self._style.bold(f"{_ASKED} ") + self._style.dim("(? for help) "))
-            self._out.flush()
-            key = key_pressed().lower()
+            question = self._style.bold(f"{_ASKED} ") + self._style.dim("(? for help) ")
+            key = key_pressed(question, self._out).lower()
             self._out.write(f"{key if key.isprintable() else ''}\n")
             if key in ("q", *_LEAVE):
                 raise _Quit

@@ -36,8 +36,10 @@ def is_terminal(stream: Any) -> bool:
         return False
 
 
-def key_pressed() -> str:
-    """The next key that is pressed on the terminal, without waiting for the end of the line; empty at the end.
+def key_pressed(question: str, stream: TextIO) -> str:
+    """Ask, and return the next key that is pressed on the terminal, without waiting for the end of the line.
+
+    The terminal is made ready before the question is written, so that no answer comes too early; empty at the end.
 
     Raises:
         KeyboardInterrupt: for ctrl-C.
@@ -48,6 +50,7 @@ def key_pressed() -> str:
     except ImportError:
         import msvcrt
 
+        _say(question, stream)
         key: str = msvcrt.getwch()  # type: ignore[attr-defined]
         if key == "\x03":
             raise KeyboardInterrupt from None
@@ -56,12 +59,18 @@ def key_pressed() -> str:
     before = termios.tcgetattr(descriptor)
     try:
         tty.setcbreak(descriptor, termios.TCSADRAIN)
+        _say(question, stream)
         data = os.read(descriptor, 1)
         while data and data[0] >= 0xC0 and len(data) < 4 and not _whole(data):
             data += os.read(descriptor, 1)
         return data.decode(errors="replace")
     finally:
         termios.tcsetattr(descriptor, termios.TCSADRAIN, before)
+
+
+def _say(text: str, stream: TextIO) -> None:
+    stream.write(text)
+    stream.flush()
 
 
 def _whole(data: bytes) -> bool:
