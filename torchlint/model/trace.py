@@ -14,7 +14,17 @@ from typing import TYPE_CHECKING
 
 from torchlint.findings import Place, Span
 from torchlint.model.syntax import Function, Source, children, dotted, first_name, walk
-from torchlint.model.values import NONE, UNKNOWN, Frame, Key, Value, is_module, unwrapped, value_class
+from torchlint.model.values import (
+    NONE,
+    UNKNOWN,
+    Frame,
+    Key,
+    Value,
+    is_module,
+    unwrapped,
+    unwrapped_options,
+    value_class,
+)
 from torchlint.torch_api import frameworks, roles
 
 if TYPE_CHECKING:
@@ -963,19 +973,12 @@ def _one_class(value: Value) -> Value:
     """For several possible instances of one project class, some of them wrapped by DDP or compiled: one of them."""
     if value.kind != "union":
         return value
-    stack, inside, seen = list(value.items), list[Value](), set[int]()
-    while stack:
-        one = unwrapped(stack.pop())
-        if id(one) in seen:  # a wrapper in a loop may hold itself
-            continue
-        seen.add(id(one))
-        if one.kind == "union":
-            stack.extend(one.items)
-        elif one.kind == "instance" and one.target is not None:
-            inside.append(one)
-        else:
+    found: Value | None = None
+    for one in unwrapped_options(value):
+        if one.kind != "instance" or one.target is None or (found is not None and one.target is not found.target):
             return value
-    return inside[0] if len({id(one.target) for one in inside}) == 1 else value
+        found = found or one
+    return found or value
 
 
 def _root(value: Value) -> Value:

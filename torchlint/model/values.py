@@ -881,7 +881,18 @@ def unwrapped(value: Value) -> Value:
 
 def _same_inside(value: Value) -> Value | None:
     """The one module that all possibilities come to once their wrappers are taken off, `None` if there are several."""
-    stack, seen, found = list(value.items), {id(value)}, list[Value]()
+    found: Value | None = None
+    for one in unwrapped_options(value):
+        if found is None:
+            found = one
+        elif one.key != found.key:
+            return None
+    return found
+
+
+def unwrapped_options(value: Value) -> Iterator[Value]:
+    """The possible values with their wrappers taken off, also where unions and wrappers stand inside each other."""
+    stack, seen = [value], set[int]()
     while stack:
         one = stack.pop()
         if one.kind != "union":
@@ -891,11 +902,8 @@ def _same_inside(value: Value) -> Value | None:
         seen.add(id(one))
         if one.kind == "union":
             stack.extend(one.items)
-        elif not found:
-            found.append(one)
-        elif one.key != found[0].key:
-            return None
-    return found[0] if found else None
+        else:
+            yield one
 
 
 def flow_of(source: Source, function: Function | None) -> Flow:
