@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import ast
 import posixpath
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
-from torchlint.model.syntax import Function, Source
+from torchlint.model.syntax import Source
 
 if TYPE_CHECKING:
     from torchlint.findings import Place
     from torchlint.model import Module
     from torchlint.model.project import Project
+    from torchlint.model.values import Frame
 
 _ASKS = "torch.use_deterministic_algorithms"
 _SEEDS = frozenset(
@@ -41,74 +42,69 @@ def asked_for_determinism(module: Module) -> Asked | None:
     count. The program is the script that leads to the call, with all that it imports.
     """
     project = module.project
-    if not project.mentions("use_deterministic_algorithms"):
-        return None
-    for path in project.mentioning("use_deterministic_algorithms"):
-        source = module.source if path == module.path else project.load(path)
-        if source is None:
-            continue
-        for node, function, asked in _requests(project, source):
-            for entry in _entries(project, source, node, function, 0):
-                if entry == module.path or (not _is_test(entry) and module.path in _imports(project, entry)):
-                    return asked
+    for node, frame in _certain_calls(module, (_ASKS,)):
+        asked = _request(node, frame)
+        for entry in _entries(frame, 0) if asked is not None else ():
+            if entry == module.path or (not _is_test(entry) and module.path in _imports(project, entry)):
+                return asked
     return None
 
 
 def is_seeded(module: Module) -> bool:
     """Whether this file is a script that certainly sets the seed of torch, itself or through what it calls."""
+    return any(module.path in _entries(frame, 0) for _, frame in _certain_calls(module, _SEEDS))
+
+
+def _certain_calls(module: Module, names: Collection[str]) -> Iterator[tuple[ast.Call, Frame]]:
+    """The calls of outside functions, anywhere in the project, that no condition in their own function guards.
+
+    Each with the frame of the function around it, looked at alone.
+    """
     project = module.project
-    for word in sorted({name.rpartition(".")[2] for name in _SEEDS}):
+    for word in sorted({name.rpartition(".")[2] for name in names}):
         for path in project.mentioning(word) if project.mentions(word) else ():
             source = module.source if path == module.path else project.load(path)
             if source is None:
                 continue
             for node, scope in source.by_name.get(word, ()):
-                callee = project.frame(source, scope.function).value(node.func)
-                if callee.kind != "ref" or callee.name not in _SEEDS or _conditional(source, node):
-                    continue
-                if module.path in _entries(project, source, node, scope.function, 0):
-                    return True
-    return False
+                frame = project.frame(source, scope.function)
+                callee = frame.value(node.func)
+                if callee.kind == "ref" and callee.name in names and not _conditional(source, node):
+                    yield node, frame
 
 
-def _requests(project: Project, source: Source) -> Iterator[tuple[ast.Call, Function | None, Asked]]:
+def _request(node: ast.Call, frame: Frame) -> Asked | None:
     from torchlint.model.trace import place_of
 
-    for node, scope in source.by_name.get("use_deterministic_algorithms", ()):
-        frame = project.frame(source, scope.function)
-        callee = frame.value(node.func)
-        if (
-            callee.kind != "ref"
-            or callee.name != _ASKS
-            or _conditional(source, node)
-            or _toggled(source, scope.function)
-        ):
-            continue
-        value = frame.value(node)
-        mode, warn_only = value.argument(0, "mode"), value.argument(None, "warn_only")
-        if mode is not None and mode.kind == "const" and mode.const is True:
-            only = False if warn_only is None else bool(warn_only.const) if warn_only.kind == "const" else None
-            yield node, scope.function, Asked(place_of(node, frame, source), only)
+    if _is_toggled(frame):
+        return None
+    value = frame.value(node)
+    mode, warn_only = value.argument(0, "mode"), value.argument(None, "warn_only")
+    if mode is None or mode.kind != "const" or mode.const is not True:
+        return None
+    only = False if warn_only is None else bool(warn_only.const) if warn_only.kind == "const" else None
+    return Asked(place_of(node, frame, frame.source), only)
 
 
-def _toggled(source: Source, function: Function | None) -> bool:
+def _is_toggled(frame: Frame) -> bool:
     """Whether a function sets the mode more than once, as around a measurement."""
-    return sum(scope.function is function for _, scope in source.by_name["use_deterministic_algorithms"]) > 1
+    calls = frame.source.by_name["use_deterministic_algorithms"]
+    return sum(scope.function is frame.function for _, scope in calls) > 1
 
 
-def _entries(project: Project, source: Source, node: ast.AST, function: Function | None, depth: int) -> Iterator[str]:
-    """The files whose run leads to the node without a condition."""
-    if function is None:
-        yield source.path
+def _entries(frame: Frame, depth: int) -> Iterator[str]:
+    """The files whose run leads to a function without a condition."""
+    if frame.function is None:
+        yield frame.source.path
         return
-    sites = project.call_sites(function) if depth < _DEEPEST else None
+    sites = frame.project.call_sites(frame.function) if depth < _DEEPEST else None
     if not sites:
         if depth:
-            yield source.path
+            yield frame.source.path
         return
-    for call, frame in sites:
-        if not _conditional(frame.source, call):
-            yield from _entries(project, frame.source, call, frame.function, depth + 1)
+    for call, around in sites:
+        if not _conditional(around.source, call):
+            yield from _entries(around, depth + 1)
 
 
 def _conditional(source: Source, node: ast.AST) -> bool:
