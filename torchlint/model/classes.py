@@ -98,14 +98,16 @@ class ClassModel:
     @property
     def stored(self) -> list[str]:
         """The names of all attributes that methods store on `self`, in the class and its project bases."""
-        return list(dict.fromkeys(name for cls in self._family() for name in cls.stores))
+        return list(dict.fromkeys(name for cls in self.family for name in cls.stores))
 
-    def _family(self) -> list[Class]:
+    @property
+    def family(self) -> list[Class]:
+        """The class itself and its bases of the project, in the order in which members are looked up."""
         return [self.cls, *(base.target for base in self.lineage if base.kind == "class")]
 
     def method(self, name: str) -> Function | None:
         """The method that a call of `name` reaches, in the class or a base of the project."""
-        for cls in self._family():
+        for cls in self.family:
             found = cls.methods.get(name)
             if found is not None:
                 return found
@@ -113,7 +115,7 @@ class ClassModel:
 
     def stores(self, name: str) -> list[AttributeStore]:
         """All assignments to `self.name`, in the class and its project bases."""
-        return [store for cls in self._family() for store in cls.stores.get(name, ())]
+        return [store for cls in self.family for store in cls.stores.get(name, ())]
 
     @property
     def self_value(self) -> Value:
@@ -173,7 +175,7 @@ class ClassModel:
 
     def class_attribute(self, name: str) -> Value | None:
         """The value of an attribute stored in the class body; methods come as functions without a receiver."""
-        for cls in self._family():
+        for cls in self.family:
             method = cls.methods.get(name)
             if method is not None:
                 return Value("function", target=method)

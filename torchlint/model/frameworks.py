@@ -88,7 +88,7 @@ def own_words(owner: ClassModel) -> frozenset[str] | None:
         known = base.kind == "class" or base.name in _BASES or base.name in ("object", "torch.nn.Module", "abc.ABC")
         if not known:
             return None
-    for cls in owner._family():
+    for cls in owner.family:
         words.update(cls.methods)
         words.update(word for method in cls.methods.values() for word in method.words)
     return frozenset(words)

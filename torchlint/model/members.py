@@ -252,7 +252,7 @@ def is_used(cls: ClassModel, name: str) -> bool:
 
 
 def _methods(cls: ClassModel) -> list[Function]:
-    return [method for member in cls._family() for method in member.methods.values()]
+    return [method for member in cls.family for method in member.methods.values()]
 
 
 def _is_own(node: ast.AST, name: str, method: Function) -> bool:

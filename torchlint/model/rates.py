@@ -203,8 +203,7 @@ def certain_layers(module: Value) -> list[Value]:
         elif current.target is not None:
             cls = value_class(current)
             if cls.is_module is True:
-                names = {name for member in cls._family() for name in member.stores}
-                stack.extend(kept for name in names if (kept := cls.attribute(current, name)) is not None)
+                stack.extend(kept for name in cls.stored if (kept := cls.attribute(current, name)) is not None)
         elif current.name == roles.SEQUENTIAL:
             stack.extend(sequential_layers(current) or given_to(current))
         elif current.name in ("torch.nn.ModuleList", "torch.nn.ModuleDict"):
@@ -320,7 +319,7 @@ def _norm_after_sum(block: Value) -> bool | None:
     forward = block.target.methods["forward"]
     me = forward.parameters[0].arg if forward.parameters else "self"
     cls = value_class(block)
-    norms = {name for member in cls._family() for name in member.stores if _is_norm(cls.attribute(block, name))}
+    norms = {name for name in cls.stored if _is_norm(cls.attribute(block, name))}
     answers: set[bool] = set()
     for node in ast.walk(forward.node):
         if isinstance(node, ast.Call) and dotted(node.func) in {f"{me}.{name}" for name in norms}:

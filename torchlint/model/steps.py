@@ -167,7 +167,7 @@ def layers(module: Value) -> list[Value] | None:
             stack.extend(current.items)
         elif current.kind == "instance" and current.target is not None:
             cls = value_class(current)
-            for name in {name for member in cls._family() for name in member.stores}:
+            for name in cls.stored:
                 attribute = cls.attribute(current, name)
                 if attribute is not None and _may_be_module(attribute):
                     stack.append(attribute)
