@@ -268,6 +268,15 @@ def argument(call: ast.Call, position: int | None, keyword: str | None = None) -
     return None
 
 
+def _is_spelled_out(call: ast.Call) -> bool:
+    """Whether no argument hides in `*args` or `**kwargs`."""
+    return not any(isinstance(a, ast.Starred) for a in call.args) and all(k.arg for k in call.keywords)
+
+
+def _is_none(expression: ast.expr) -> bool:
+    return isinstance(expression, ast.Constant) and expression.value is None
+
+
 Bound: TypeAlias = "Value | tuple[Frame, ast.expr]"
 """What a parameter is bound to: a value, or an expression of another frame that is worked out when it is asked for."""
 
@@ -619,8 +628,7 @@ class Frame:
         if name in roles.RETURNS_SELF and is_module(base) is True:
             return base
         if name in roles.PREPARES and base.kind == "instance" and base.name in roles.PREPARERS and node.args:
-            prepared = tuple(self.value(a) for a in node.args)
-            return prepared[0] if len(prepared) == 1 else Value("tuple", items=prepared, node=node, frame=self)
+            return self._prepared(node.args, node)
         if name == "optimizers" and base.kind == "instance" and base.target is not None:
             from torchlint.model import frameworks
 
@@ -640,10 +648,17 @@ class Frame:
                 return Value("ref", name=roles.OPTIMIZER)  # whichever it is, an optimizer
         if name in _TRANSPARENT and node.args:
             return self.value(node.args[0])
-        if name == "apex.amp.initialize" and len(node.args) == 2:  # it patches and returns what it is given
-            return Value("tuple", items=tuple(self.value(given) for given in node.args), node=node, frame=self)
+        if name in roles.PREPARING_FUNCTIONS:
+            given = [argument(node, *at) for at in enumerate(roles.PREPARING_FUNCTIONS[name])]
+            if all(given) or _is_spelled_out(node):
+                return self._prepared([one for one in given if one is not None and not _is_none(one)], node)
         kind = "instance" if roles.is_class(name) else "call"
         return Value(kind, name=name, node=node, frame=self)
+
+    def _prepared(self, given: list[ast.expr], node: ast.Call) -> Value:
+        """What a framework returns for what it makes ready: one thing alone, several in a tuple."""
+        prepared = tuple(self.value(one) for one in given)
+        return prepared[0] if len(prepared) == 1 else Value("tuple", items=prepared, node=node, frame=self)
 
     def _applied(self, callee: Value, node: ast.Call) -> Value:
         if callee.target is not None and not value_class(callee).is_module:

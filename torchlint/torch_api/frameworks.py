@@ -89,6 +89,8 @@ PREPARERS = ACCELERATORS | FABRICS
 _SETUPS = frozenset({"setup", "setup_module", "setup_optimizers"})
 _PREPARATIONS = frozenset({"prepare", "prepare_model", "prepare_optimizer", "prepare_data_loader", "prepare_scheduler"})
 PREPARES = _PREPARATIONS | _SETUPS | {"setup_dataloaders"}
+PREPARING_FUNCTIONS: Mapping[str, tuple[str, ...]] = {"apex.amp.initialize": ("models", "optimizers")}
+"""Functions that return what they are given, made ready, by the parameters that they give back, first ones first."""
 
 LIGHTNING_MODULES = frozenset(
     _names(

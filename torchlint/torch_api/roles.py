@@ -187,6 +187,7 @@ WRAPPERS = frozenset(
 )
 PREPARERS = frameworks.PREPARERS
 PREPARES = frameworks.PREPARES
+PREPARING_FUNCTIONS = frameworks.PREPARING_FUNCTIONS
 RETURNS_SELF = frozenset(
     {
         "to", "cuda", "cpu", "float", "half", "double", "bfloat16", "type", "train", "eval", "requires_grad_", "apply",

@@ -54,3 +54,27 @@ def never_cleared(model: nn.Module, loader) -> None:
     for x, y in loader:
         nn.functional.cross_entropy(model(x), y).backward()
         optimizer.step()  # TL101
+
+
+def by_keyword(model: nn.Module, loader) -> None:
+    optimizer = Plain(model.parameters(), lr=0.1)
+    scheduler = linear(optimizer, 100)
+    model, optimizer = amp.initialize(models=model, optimizers=optimizer, opt_level="O1")
+    for x, y in loader:
+        with amp.scale_loss(nn.functional.cross_entropy(model(x), y), optimizer) as scaled:
+            scaled.backward()
+        scheduler.step()  # TL110
+        optimizer.step()
+        model.zero_grad()
+
+
+def hidden(model: nn.Module, loader, settings: dict) -> None:
+    optimizer = Plain(model.parameters(), lr=0.1)
+    scheduler = linear(optimizer, 100)
+    model, optimizer = amp.initialize(model, **settings)
+    for x, y in loader:
+        with amp.scale_loss(nn.functional.cross_entropy(model(x), y), optimizer) as scaled:
+            scaled.backward()
+        scheduler.step()
+        optimizer.step()
+        model.zero_grad()
