@@ -84,8 +84,9 @@ def load_known(model: nn.Module, path: str) -> None:
 ## When it is fine
 
 Code that chooses the names itself (only adapters, only names that the model has) knows what is missing, and so does
-code that loads what it has kept in memory, or an object some of whose parts were made `pretrained`. A comment about strictness at the call says that somebody has thought of
-it. Returning, printing, logging or testing the result is enough.
+code that loads what it has kept in memory, or an object some of whose parts were made `pretrained`. A comment about
+strictness at the call says that somebody has thought of it. Returning, printing, logging or testing the result is
+enough.
 
 ## Not seen
 
@@ -188,9 +189,13 @@ def _has_loaded_parts(call: Call) -> bool:
         keyword.arg in ("pretrained", "weights")
         and not (isinstance(keyword.value, ast.Constant) and not keyword.value.value)
         for node in ast.walk(function.node)
-        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Call)
+        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Call) and any(map(_is_own, node.targets))
         for keyword in node.value.keywords
     )
+
+
+def _is_own(target: ast.expr) -> bool:
+    return isinstance(target, ast.Attribute) and isinstance(target.value, ast.Name) and target.value.id == "self"
 
 
 _LOOKS = frozenset({"pop", "startswith", "endswith", "intersection", "difference", "keys", "state_dict", "replace"})
