@@ -145,8 +145,6 @@ _WANTED = frozenset({"grad", "requires_grad_", "jacobian", "hessian", "functiona
 
 @rule("TL408", "missing-no-grad", Category.PERFORMANCE, since="0.1")
 def check(module: Module) -> Findings:
-    if "captum" in module.text:
-        return
     for trace in module.traces:
         if trace.of("grad_mode") or not trace.complete or any(_wants_gradients(event) for event in trace.events):
             continue
