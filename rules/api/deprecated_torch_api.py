@@ -288,7 +288,7 @@ def _methods(module: Module, table: Mapping[str, Entry]) -> Iterator[Finding]:
 
 def _keywords(module: Module) -> Iterator[Finding]:
     for keyword, entry in torch_api.keywords_with_status("deprecated").items():
-        if keyword not in module.source.keywords or f"{keyword}=" not in module.text or not _concerns(module, entry):
+        if keyword not in module.source.keywords or not _concerns(module, entry):
             continue
         for use in uses(module, LOSSES if entry.on == "loss" else (entry.on,)):
             names = [item.arg for item in use.call.keywords] if use.call is not None else []

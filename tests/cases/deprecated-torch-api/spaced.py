@@ -1,0 +1,7 @@
+"""Keywords with spaces around the equals sign, and nowhere in the file without."""
+
+from torch import nn
+
+# fmt: off
+criterion = nn.MSELoss(size_average = False)  # TL902
+other = nn.L1Loss(reduction = "sum")
