@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import signal
 import subprocess
 import sys
 import time
+import weakref
 from pathlib import Path
 
 import pytest
@@ -470,6 +472,36 @@ def test_a_lost_process_is_told(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> No
     assert "m3.py" in ran.err
     assert "not checked: a process ended unexpectedly; try -j 1" in ran.err
     assert any(line.startswith("m0.py") for line in ran.lines)
+
+
+def test_what_checks_leave_behind_does_not_pile_up(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    from torchlint.cli import parallel
+    from torchlint.workspace import Workspace
+
+    class Left:
+        pass
+
+    usual, left, most = Workspace.check, weakref.WeakSet[Left](), 0
+
+    def check(self: Workspace, file: object) -> object:
+        nonlocal most
+        one = Left()
+        one.held = [one, [[] for _ in range(1000)]]  # type: ignore[attr-defined]
+        left.add(one)
+        most = max(most, len(left))
+        return usual(self, file)  # type: ignore[arg-type]
+
+    for number in range(40):
+        cli.write(f"m{number}.py", PRINTS)
+    monkeypatch.setattr(Workspace, "check", check)
+    monkeypatch.setattr(parallel, "_GROWTH", 5000)
+    gc.collect()
+    gc.disable()
+    try:
+        cli.check("-j", "1")
+    finally:
+        gc.enable()
+    assert 1 < most < 20
 
 
 def test_the_real_rules_run(tmp_path: Path) -> None:

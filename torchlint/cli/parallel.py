@@ -17,7 +17,7 @@ from torchlint.workspace import Workspace, shown
 _WORTH_IT = 1_500_000  # bytes of source below which one process is faster
 _CHUNKS_EACH = 12  # per process: enough to share the work evenly, few enough to keep neighbouring files together
 _TOKEN = 4
-_SWEEP = 250  # files after which unreachable objects are looked for
+_GROWTH = 2_000_000  # objects more than there were, from which on it pays to look for unreachable ones
 
 
 class _Worker(NamedTuple):
@@ -32,19 +32,22 @@ def outcomes(
     sizes = [_size(file.path) for file in files]
     processes = _processes(jobs, sum(sizes), len(files))
     if processes == 1:
-        for number, file in enumerate(files, 1):
+        for file in files:
             yield file, workspace.check(file)
             step(1)
-            _sweep(number)
+            _sweep()
         return
     results = _forked(workspace, files, _chunks(files, sizes, processes * _CHUNKS_EACH), processes, step)
     for number, file in enumerate(files):
         yield file, results.get(number)
 
 
-def _sweep(count: int) -> None:
-    """Models free themselves; what one has missed must not pile up."""
-    if count % _SWEEP == 0:
+def _sweep() -> None:
+    """Models free themselves; what one has missed must not pile up.
+
+    Looking costs time for every object that is alive, and what is known of a large project is a million of them.
+    """
+    if gc.get_count()[0] > _GROWTH:
         gc.collect()
 
 
@@ -137,7 +140,6 @@ def _work(workspace: Workspace, files: Sequence[File], chunks: list[range], toke
     try:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
-        checked = 0
         while True:
             token = os.read(tokens, _TOKEN)
             if len(token) < _TOKEN:
@@ -151,8 +153,7 @@ def _work(workspace: Workspace, files: Sequence[File], chunks: list[range], toke
                 outcome = workspace.check(files[index])
                 if outcome is not None:
                     found[index] = outcome
-                checked += 1
-                _sweep(checked)
+                _sweep()
             seen = (workspace.seen.digests, workspace.seen.exists) if workspace.seen is not None else ({}, {})
             answer = (number, found, list(workspace.problems), seen)
             _send(answers, pickle.dumps(answer, pickle.HIGHEST_PROTOCOL))
