@@ -246,7 +246,6 @@ from torchlint.api import (
     attention_in,
     cold_modules,
     cold_trainers,
-    depth_of,
     ensure_import,
     finding,
     insert_after,
@@ -345,10 +344,17 @@ def _with_trainers(module: Module) -> Findings:
 
 
 def _message(attention: Attention, rate: float) -> str:
-    norm = "post-norm " if attention.post_norm else ""
-    kind = "pretrained " if attention.pretrained else depth_of(attention) + norm
-    article = "an" if kind.startswith(("8", "11-", "18-")) else "a"
-    return f"trains {article} {kind}transformer at its full rate of {rate:g} from the first step on"
+    return f"trains {_kind(attention)}transformer at its full rate of {rate:g} from the first step on"
+
+
+def _kind(attention: Attention) -> str:
+    if attention.pretrained:
+        return "a pretrained "
+    depth, norm = attention.depth, "post-norm " if attention.post_norm else ""
+    if depth is None or depth < 2:
+        return f"a {norm}"
+    spoken_with_a_vowel = depth in (11, 18) or str(depth).startswith("8")
+    return f"{'an' if spoken_with_a_vowel else 'a'} {depth}-layer {norm}"
 
 
 def _is_told_here(event: Event) -> bool:

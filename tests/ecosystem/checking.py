@@ -110,11 +110,6 @@ def relative(filename: str, project: projects.Project) -> str:
     return Path(os.path.normpath(project.root / filename)).relative_to(project.root).as_posix()
 
 
-def rule_findings(found: Iterable[Found]) -> list[Found]:
-    """Without what torchlint says about itself (`TL0..`)."""
-    return [f for f in found if not f.code.startswith("TL0")]
-
-
 def accepted(split: Split = MAIN) -> list[str]:
     """The committed findings, one line each."""
     path = split.home / FINDINGS

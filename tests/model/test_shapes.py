@@ -46,7 +46,6 @@ def f(x, y):
     return (
 """
 
-ANY = (None,)
 TABLE = [
     ("torch.zeros(3, 4)", Shape((3, 4))),
     ("torch.zeros((3, 4)).t()", None),

@@ -208,8 +208,3 @@ class ClassModel:
                 frame.key = self.project.number((id(method), instance.key))
         cache[key] = frame
         return frame
-
-    @property
-    def attributes(self) -> dict[str, Value]:
-        """All attributes that methods of the class itself store on `self`."""
-        return {name: self.attribute(self.self_value, name) or UNKNOWN for name in self.cls.stores}

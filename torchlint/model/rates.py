@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from torchlint.model.project import Project
     from torchlint.model.syntax import Source
 
-__all__ = ["Attention", "attention_in", "depth_of", "is_adapter", "schedules_over", "starting_rate", "weight_layers"]
+__all__ = ["Attention", "attention_in", "is_adapter", "schedules_over", "starting_rate", "weight_layers"]
 
 _MOST_LAYERS = 400
 _DEFAULT_RATE = {
@@ -263,11 +263,6 @@ def _configured_depth(model: Value) -> int | None:
         return None
     stated = (config.argument(None, word) for word in ("num_hidden_layers", "n_layer", "num_layers", "n_layers"))
     return next((_count(number) for number in stated if number is not None), None)
-
-
-def depth_of(attention: Attention) -> str:
-    """The depth in words, for messages."""
-    return f"{attention.depth}-layer " if attention.depth is not None and attention.depth > 1 else ""
 
 
 def _stack(layer: Value) -> Attention | None:

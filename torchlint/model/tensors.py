@@ -44,7 +44,6 @@ class LossCall(NamedTuple):
 
     event: Event
     kind: str
-    facts: roles.Loss
     input: Value
     target: Value
     reduction: str | None
@@ -77,22 +76,13 @@ class LossCall(NamedTuple):
 
 def loss_call(event: Event) -> LossCall | None:
     """The loss of a `loss` event."""
-    facts = roles.CRITERIA.get(event.name)
-    if facts is None:
+    if event.name not in roles.CRITERIA:
         return None
-    logits = event.argument(0, "input")
-    target = event.argument(1, "target")
-    return LossCall(
-        event, event.name, facts, logits or UNKNOWN, target or UNKNOWN, reduction_of(event, facts), event.subject
-    )
-
-
-def reduction_of(event: Event, facts: roles.Loss) -> str | None:
-    """How the loss of a `loss` event is reduced; `None` if it cannot be told."""
     made = event.subject
-    if made is not None:
-        return reduction_of_call(made, made.name)
-    return reduction_of_call(event.value, event.value.name)
+    call = event.value if made is None else made
+    reduction = reduction_of_call(call, call.name)
+    logits, target = event.argument(0, "input"), event.argument(1, "target")
+    return LossCall(event, event.name, logits or UNKNOWN, target or UNKNOWN, reduction, made)
 
 
 def difference_of(value: Value) -> Value | None:

@@ -1162,7 +1162,7 @@ def _made(node: ast.Call, frame: Frame, value: Value, callee: Value) -> Event:
     if kind == "union" and all(o.kind == "apply" and o.base is not None and is_module(o.base) for o in value.items):
         return Event("forward", node, frame, frame.value(node.func))
     if name in roles.LOSS_FUNCTIONS:
-        return Event("loss", node, frame, None, name=roles.LOSS_NAME[name])
+        return Event("loss", node, frame, None, name=roles.LOSS_FUNCTIONS[name])
     if name in _CLIPS:
         return Event("clip", node, frame, value.argument(0, "parameters") or UNKNOWN, name=name)
     if kind == "instance" and (value.node is node or callee.kind != "attribute"):

@@ -14,8 +14,6 @@ from typing import Any, NamedTuple
 
 from torchlint.source.text import split
 
-SUFFIX = ".ipynb"
-
 _ASIDE = "#\ue07a"  # in front of what was set aside; a private character that no source contains
 _CELL = "#\ue07b"  # above each cell: its number, the line of the file that its source starts on, lines per line
 _MAGIC = re.compile(r"^\s*(%|!|\?)|^\s*[\w.\[\]]+\?{1,2}\s*$")

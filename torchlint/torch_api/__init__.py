@@ -30,10 +30,6 @@ class Signature(NamedTuple):
     any_positional: bool
     any_keyword: bool
 
-    def accepts(self, keyword: str) -> bool:
-        """Whether a call may name this keyword."""
-        return self.any_keyword or any(keyword == one.name for one in self.positional + self.keyword_only)
-
 
 class Deprecated(NamedTuple):
     """A symbol or keyword that torch has removed, deprecated, or only documents as obsolete.
@@ -128,16 +124,6 @@ def pure_tensor_methods() -> frozenset[str]:
     return _pure()
 
 
-def deprecated(qualname: str) -> Deprecated | None:
-    """What became of a symbol, or of the module that it stands in; `None` if nothing is known against it."""
-    table = _deprecated()
-    while qualname:
-        if qualname in table:
-            return table[qualname]
-        qualname = qualname.rpartition(".")[0]
-    return None
-
-
 @functools.cache
 def with_status(*statuses: str) -> Mapping[str, Deprecated]:
     """All symbols that are `removed`, `deprecated` or `documented`, by name; tensor methods included."""
@@ -163,16 +149,6 @@ def scalar_first_methods() -> Mapping[str, Deprecated]:
 def deprecated_keywords(keyword: str) -> Deprecated | None:
     """A keyword that some callable (`on`) no longer takes, or takes with a warning."""
     return _keywords().get(keyword)
-
-
-def scalar_first(method: str) -> Deprecated | None:
-    """The obsolete overload of a tensor method that takes a number before its tensors: `add`, `addcmul`..."""
-    return _scalar_first().get(method)
-
-
-def deprecated_suffixes() -> frozenset[str]:
-    """Words of which at least one must stand in a file for any removed or deprecated symbol to be in it."""
-    return _suffixes()
 
 
 def nondeterministic(qualname: str) -> Nondeterministic | None:
@@ -272,11 +248,6 @@ def _missing() -> dict[str, Deprecated]:
 @functools.cache
 def _scalar_first() -> dict[str, Deprecated]:
     return {name: _entry(name, "deprecated", fields) for name, fields in _table("deprecations")["scalar_first"].items()}
-
-
-@functools.cache
-def _suffixes() -> frozenset[str]:
-    return frozenset(name.rpartition(".")[2] for name in (*_deprecated(), *_keywords(), *_missing(), *_scalar_first()))
 
 
 @functools.cache

@@ -51,13 +51,12 @@ ADAM_FAMILY = frozenset(
 
 
 class Scheduler(NamedTuple):
-    """A learning-rate scheduler: the parameters that state its horizon, and whether it warms up by itself.
+    """A learning-rate scheduler: the parameters that state its horizon, and whether a step takes the metric.
 
     `horizon` maps a keyword to its position in the constructor (the optimizer is 0).
     """
 
     horizon: dict[str, int]
-    warms_up: bool = False
     needs_metric: bool = False
 
 
@@ -69,10 +68,10 @@ SCHEDULERS: dict[str, Scheduler] = {
     _S + "CosineAnnealingLR": Scheduler({"T_max": 1}),
     _S + "CosineAnnealingWarmRestarts": Scheduler({"T_0": 1}),
     _S + "PolynomialLR": Scheduler({"total_iters": 1}),
-    _S + "ConstantLR": Scheduler({"total_iters": 2}, warms_up=True),
-    _S + "LinearLR": Scheduler({"total_iters": 3}, warms_up=True),
-    _S + "OneCycleLR": Scheduler({"total_steps": 2, "epochs": 3, "steps_per_epoch": 4}, warms_up=True),
-    _S + "CyclicLR": Scheduler({"step_size_up": 3}, warms_up=True),
+    _S + "ConstantLR": Scheduler({"total_iters": 2}),
+    _S + "LinearLR": Scheduler({"total_iters": 3}),
+    _S + "OneCycleLR": Scheduler({"total_steps": 2, "epochs": 3, "steps_per_epoch": 4}),
+    _S + "CyclicLR": Scheduler({"step_size_up": 3}),
     _S + "LambdaLR": Scheduler({}),
     _S + "MultiplicativeLR": Scheduler({}),
     _S + "SequentialLR": Scheduler({}),
@@ -83,55 +82,21 @@ SCHEDULER_FACTORIES: dict[str, Scheduler] = {
     name: schedule
     for prefix in ("transformers.", "transformers.optimization.", "diffusers.optimization.")
     for name, schedule in {
-        prefix + "get_linear_schedule_with_warmup": Scheduler({"num_warmup_steps": 1, "num_training_steps": 2}, True),
-        prefix + "get_cosine_schedule_with_warmup": Scheduler({"num_warmup_steps": 1, "num_training_steps": 2}, True),
+        prefix + "get_linear_schedule_with_warmup": Scheduler({"num_warmup_steps": 1, "num_training_steps": 2}),
+        prefix + "get_cosine_schedule_with_warmup": Scheduler({"num_warmup_steps": 1, "num_training_steps": 2}),
         prefix + "get_cosine_with_hard_restarts_schedule_with_warmup": Scheduler(
-            {"num_warmup_steps": 1, "num_training_steps": 2}, True
+            {"num_warmup_steps": 1, "num_training_steps": 2}
         ),
         prefix + "get_polynomial_decay_schedule_with_warmup": Scheduler(
-            {"num_warmup_steps": 1, "num_training_steps": 2}, True
+            {"num_warmup_steps": 1, "num_training_steps": 2}
         ),
-        prefix + "get_constant_schedule_with_warmup": Scheduler({"num_warmup_steps": 1}, True),
+        prefix + "get_constant_schedule_with_warmup": Scheduler({"num_warmup_steps": 1}),
         prefix + "get_constant_schedule": Scheduler({}),
-        prefix + "get_scheduler": Scheduler({"num_warmup_steps": 2, "num_training_steps": 3}, True),
+        prefix + "get_scheduler": Scheduler({"num_warmup_steps": 2, "num_training_steps": 3}),
     }.items()
 }
 
 
-class Loss(NamedTuple):
-    """A loss: what state its input must have, the positions of input and target, and what it does by default.
-
-    `wants` is a state of the range lattice: `raw`, `prob01`, `logprob`, or empty where any real number is fine.
-    `reduction` is the position of that argument in the functional form (keyword-only `reduction` otherwise).
-    """
-
-    wants: str = ""
-    reduction: str = "mean"
-    elementwise: bool = False
-    target: str = ""  # "index", "like" (same shape as the input), ""
-
-
-_CRITERIA: dict[str, Loss] = {
-    "CrossEntropyLoss": Loss("raw", target="index"),
-    "NLLLoss": Loss("logprob", target="index"),
-    "BCELoss": Loss("prob01", elementwise=True, target="like"),
-    "BCEWithLogitsLoss": Loss("raw", elementwise=True, target="like"),
-    "MSELoss": Loss(elementwise=True, target="like"),
-    "L1Loss": Loss(elementwise=True, target="like"),
-    "SmoothL1Loss": Loss(elementwise=True, target="like"),
-    "HuberLoss": Loss(elementwise=True, target="like"),
-    "KLDivLoss": Loss("logprob", elementwise=True, target="like"),
-    "GaussianNLLLoss": Loss(target="like"),
-    "PoissonNLLLoss": Loss(elementwise=True, target="like"),
-    "MultiLabelSoftMarginLoss": Loss("raw", target="like"),
-    "MultiMarginLoss": Loss(target="index"),
-    "HingeEmbeddingLoss": Loss(elementwise=True, target="like"),
-    "CosineEmbeddingLoss": Loss(),
-    "TripletMarginLoss": Loss(),
-    "MarginRankingLoss": Loss(),
-    "SoftMarginLoss": Loss(elementwise=True, target="like"),
-    "CTCLoss": Loss("logprob"),
-}
 _FUNCTIONAL = {
     "cross_entropy": "CrossEntropyLoss",
     "nll_loss": "NLLLoss",
@@ -153,9 +118,9 @@ _FUNCTIONAL = {
     "soft_margin_loss": "SoftMarginLoss",
     "ctc_loss": "CTCLoss",
 }
-CRITERIA: dict[str, Loss] = {f"torch.nn.{name}": loss for name, loss in _CRITERIA.items()}
-LOSS_FUNCTIONS: dict[str, Loss] = {f"torch.nn.functional.{name}": _CRITERIA[cls] for name, cls in _FUNCTIONAL.items()}
-LOSS_NAME: dict[str, str] = {f"torch.nn.functional.{name}": f"torch.nn.{cls}" for name, cls in _FUNCTIONAL.items()}
+CRITERIA = frozenset(f"torch.nn.{cls}" for cls in _FUNCTIONAL.values())
+LOSS_FUNCTIONS = {f"torch.nn.functional.{name}": f"torch.nn.{cls}" for name, cls in _FUNCTIONAL.items()}
+"""The functional losses, each with its criterion."""
 
 MODE_DEPENDENT = frozenset(
     f"torch.nn.{name}"
@@ -203,7 +168,7 @@ ANNOTATIONS = (
     frozenset({OPTIMIZER, LOADER, SCHEDULER, "torch.GradScaler", "torch.cuda.amp.GradScaler"})
     | TORCH_OPTIMIZERS
     | PREPARERS
-    | frozenset(CRITERIA)
+    | CRITERIA
 )
 
 # the range lattice: functions and methods (by last name) that put their result into a known state
