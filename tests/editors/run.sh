@@ -5,13 +5,15 @@
 #   vsix            the contents of the extension's package
 #   nvim            Neovim, the system's (0.7 in Debian 12) and 0.11
 #   emacs           Emacs with eglot
+#   helix           Helix 25.01, in a terminal
+#   vim             Vim with ALE, in a terminal
 #   jupyterlab      JupyterLab with jupyterlab-lsp
 #   exthost         the extension inside VS Code 1.100: settings, commands, code actions, notebooks, interpreters
 #   vscode          the extension as a person sees it in VS Code 1.100, and what goes wrong as a person sees it
 #   current-vscode  exthost and vscode in VS Code 1.139 (0.8 GB)
 #   theia           the extension in Eclipse Theia (1 GB)
 #
-# Without a target: the first six. What an editor needs is fetched from Debian (as root), PyPI and npm and kept in
+# Without a target: the first eight. What an editor needs is fetched from Debian (as root), PyPI and npm and kept in
 # ${XDG_CACHE_HOME:-~/.cache}/torchlint-editors ($TORCHLINT_EDITORS names another folder); logs and screenshots lie in its
 # folder `out`. An editor that cannot be had is skipped and said so; with --require that is a failure.
 set -uo pipefail
@@ -28,7 +30,7 @@ unset PYTHONPATH
 
 require=""
 [ "${1:-}" = --require ] && { require=yes; shift; }
-[ $# -gt 0 ] || set -- vsix nvim emacs jupyterlab exthost vscode
+[ $# -gt 0 ] || set -- vsix nvim emacs helix vim jupyterlab exthost vscode
 
 # What each target needs, and how it is run.
 needs() {
@@ -36,6 +38,8 @@ needs() {
         vsix) echo vsix ;;
         nvim) echo torchlint neovim ;;
         emacs) echo torchlint emacs ;;
+        helix) echo torchlint helix ;;
+        vim) echo torchlint vim ;;
         jupyterlab) echo torchlint browser jupyterlab ;;
         exthost | vscode) echo vsix torchlint bare-python browser code-server ;;
         current-vscode) echo vsix torchlint bare-python browser code-server=4.139.1 ;;
@@ -55,6 +59,27 @@ test_emacs() {
     HOME="$work" CONFIG="$work/config.el" FILE="$work/examples/train.py" timeout 180 emacs --batch -l "$HERE/emacs.el" 2> "$work/messages" \
         || { tail -n 5 "$work/messages"; return 1; }
     on_disk "$work"
+}
+
+test_helix() {
+    local work
+    work="$(project)"
+    mkdir -p "$work/.config/helix"
+    "$PYTHON" "$HERE/block.py" helix toml > "$work/.config/helix/languages.toml" || return 1
+    export PATH="$CACHE/helix:$PATH"
+    hx --version | sed 's/^/  /'
+    HOME="$work" XDG_CONFIG_HOME='' hx --health python | grep -q "torchlint: .*bin/torchlint" || { echo "FAIL hx --health python does not find the server"; return 1; }
+    "$PYTHON" "$HERE/terminal.py" helix "$work" "$OUT/helix.txt" || { tail -n 5 "$work/.cache/helix/helix.log"; return 1; }
+    on_disk "$work"
+}
+
+test_vim() {
+    local work
+    work="$(project)"
+    mkdir -p "$work/.vim/ale_linters/python"
+    "$PYTHON" "$HERE/block.py" vim vim 1 > "$work/.vim/ale_linters/python/torchlint.vim" || return 1
+    "$PYTHON" "$HERE/block.py" vim vim 2 > "$work/.vimrc" || return 1
+    "$PYTHON" "$HERE/terminal.py" vim "$work" "$OUT/vim.txt" && on_disk "$work"
 }
 
 test_jupyterlab() {

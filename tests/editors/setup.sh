@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # setup.sh CACHE THING...: gets what a test needs into the folder CACHE, from the registries of Debian, PyPI and npm through
 # their ordinary clients. What is there already is left alone. Fails with one line that says what is missing.
-#   torchlint  bare-python  vsix  browser  code-server [VERSION]  neovim  emacs  jupyterlab  theia
+#   torchlint  bare-python  vsix  browser  code-server [VERSION]  neovim  emacs  helix  vim  jupyterlab  theia
 set -euo pipefail
 HERE="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
 ROOT="$(dirname "$(dirname "$HERE")")"
@@ -153,6 +153,40 @@ setup_emacs() {
     debian eglot:elpa-eglot
     emacs --batch --eval '(progn (package-initialize) (require (quote eglot)))' 2> /dev/null || die "Emacs has no eglot"
 }
+
+# Helix is in Debian 13 and newer; its package runs anywhere with the C library that it was built for beside it.
+setup_helix() {
+    local folder="$CACHE/helix" version=13 mirror apt root
+    debian tmux:tmux
+    fresh "$folder" "$version" || return 0
+    command -v apt-get > /dev/null || die "Helix is taken from Debian's packages, which need apt-get"
+    mirror="$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' 'Origin: Debian' 'Label: Debian' | head -n 1)"
+    [ -n "$mirror" ] || die "the package lists name no mirror of Debian (apt-get update reads them)"
+    apt="$folder/apt" root="$folder/root"
+    mkdir -p "$apt/sources" "$apt/lists/partial" "$apt/cache/archives/partial"
+    touch "$apt/status"
+    printf 'Types: deb\nURIs: %s\nSuites: trixie\nComponents: main\nSigned-By: /usr/share/keyrings/debian-archive-keyring.gpg\n' "$mirror" > "$apt/sources/trixie.sources"
+    # lists and settings of its own: the system's stay as they are
+    printf '%s\n' "Dir::Etc::SourceList \"/dev/null\";" "Dir::Etc::SourceParts \"$apt/sources\";" "Dir::State::Lists \"$apt/lists\";" \
+        "Dir::State::Status \"$apt/status\";" "Dir::Cache \"$apt/cache\";" 'APT::Sandbox::User "root";' > "$apt/apt.conf"
+    APT_CONFIG="$apt/apt.conf" apt-get update -qq || die "the package lists of Debian 13 cannot be read"
+    (cd "$apt" && APT_CONFIG="$apt/apt.conf" apt-get download -qq hx libc6 libgcc-s1) || die "Debian 13 does not give hx"
+    for package in "$apt"/*.deb; do dpkg -x "$package" "$root"; done
+    printf '#!/bin/sh\nHELIX_RUNTIME="%s" exec "%s" --library-path "%s" "%s" "$@"\n' "$root/usr/lib/hx/runtime" "$(ls "$root"/usr/lib*/ld-linux*.so.*)" \
+        "$(dirname "$(ls "$root"/usr/lib/*/libgcc_s.so.1)")" "$root/usr/bin/hx" > "$folder/hx"
+    chmod +x "$folder/hx"
+    rm -rf "$apt"
+    "$folder/hx" --version || die "Helix does not run"
+    complete "$folder" "$version"
+}
+
+setup_vim() {
+    debian tmux:tmux vim:vim
+    has_ale || debian ale:vim-ale
+    has_ale || die "Vim has no ALE"
+}
+
+has_ale() { vim -Nu NONE -es -c 'packadd ale' -c 'if exists(":ALEInfo") && has("job") | qall! | else | cquit | endif' < /dev/null > /dev/null 2>&1; }
 
 setup_jupyterlab() {
     local folder="$CACHE/jupyterlab" version="4.6.6+5.3.0"

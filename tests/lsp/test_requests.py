@@ -64,6 +64,23 @@ def test_what_is_asked_for_by_kind(client: Client, only: list[str], kinds: list[
     assert [action["kind"] for action in client.actions(uri, only=only)] == kinds
 
 
+def test_a_client_that_names_no_finding_gets_the_actions_of_its_range(client: Client) -> None:
+    """As ALE for Vim does, which sends the word under the cursor."""
+    uri = client.open("amp.py", AMP)
+    first, second = client.wait(uri, 1)
+    mine = client.actions(uri, first)
+
+    def at(start: tuple[int, int], end: tuple[int, int], *foreign: dict[str, Any]) -> list[dict[str, Any]]:
+        where = {key: {"line": at[0], "character": at[1]} for key, at in (("start", start), ("end", end))}
+        params = {"textDocument": {"uri": uri}, "range": where, "context": {"diagnostics": list(foreign)}}
+        return client.request("textDocument/codeAction", params) or []
+
+    assert mine and at((2, 7), (2, 9)) == mine
+    assert at((2, 7), (2, 9), {**first, "source": "other"}) == mine
+    assert at((2, 0), (2, 2)) == [] == at((3, 0), (3, 8))
+    assert at((0, 0), (9, 0)) == mine + client.actions(uri, second)
+
+
 def test_edits_carry_the_version_and_old_findings_have_no_actions(client: Client) -> None:
     uri = client.open("amp.py", AMP)
     items = client.wait(uri, 1)

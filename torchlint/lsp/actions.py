@@ -33,14 +33,18 @@ _QUICK = types.CodeActionKind.QuickFix
 
 
 async def code_action(ls: Server, params: types.CodeActionParams) -> list[types.CodeAction]:
-    """Fixes for the diagnostics under the cursor; `source.*` actions only when they are asked for by name."""
+    """Fixes for the diagnostics under the cursor; `source.*` actions only when they are asked for by name.
+
+    Which diagnostics those are, the client says (some name all of a line); of one that names none of ours, the range
+    counts.
+    """
     uri = params.text_document.uri
     only = [str(getattr(kind, "value", kind)) for kind in params.context.only or ()]
     if not only or any(_QUICK.value == kind or kind == "" for kind in only):
+        named = [item for item in params.context.diagnostics if item.source == SOURCE]
         found: list[types.CodeAction] = []
-        for item in params.context.diagnostics:
-            if item.source == SOURCE:
-                found.extend(await ls.run(_for_one, ls, uri, item))
+        for item in named or _touched(ls, uri, params.range):
+            found.extend(await ls.run(_for_one, ls, uri, item))
         return found
     for kind in (FIX_ALL, NOTEBOOK_FIX_ALL):
         if any(kind == asked or kind.startswith(f"{asked}.") for asked in only):
@@ -68,6 +72,13 @@ def _for_one(ls: Server, uri: str, item: types.Diagnostic) -> list[types.CodeAct
             command=types.Command("Explain", "torchlint.explain", arguments=[finding.name, True]),
         ),
     ]
+
+
+def _touched(ls: Server, uri: str, where: types.Range) -> list[types.Diagnostic]:
+    """The diagnostics that overlap or touch a range."""
+    shown = ls.shown.get(ls.documents.holder(uri))
+    here = shown.diagnostics.get(uri, ()) if shown is not None else ()
+    return [item for item in here if item.range.start <= where.end and where.start <= item.range.end]
 
 
 def _finding(ls: Server, uri: str, item: types.Diagnostic) -> tuple[Shown, int] | None:
