@@ -78,7 +78,8 @@ def divergence(log_probs, targets):
 
 ## When it is fine
 
-The mean over all elements is multiplied by the number of classes again, or only the order of values matters.
+The mean over all elements is multiplied by the number of classes again, or only the order of values matters. A number that
+is printed or asserted, to compare it with another, is not reported.
 
 ## Not seen
 
@@ -119,6 +120,8 @@ def check(module: Module) -> Findings:
         value = call.value
         if reduction_of_call(value, value.name) != "mean":
             continue
+        if _is_shown(module, call.node):
+            continue
         uses = [node for made, node in applied if made is not None and made.key == value.key]
         if any(_times_a_size(module, node) for node in (call.node, *uses)):
             continue
@@ -127,6 +130,18 @@ def check(module: Module) -> Findings:
             f"`{ast.unparse(call.node.func)}` divides the divergence by the number of classes as well as by the batch",
             fix=_per_sample(call.node),
         )
+
+
+def _is_shown(module: Module, node: ast.Call) -> bool:
+    """Whether the number is only looked at, printed or asserted, as beside another way to reckon it."""
+    statement = module.statement(node)
+    if isinstance(statement, ast.Assert):
+        return True
+    shown = statement.value if isinstance(statement, ast.Expr) else None
+    return isinstance(shown, ast.Call) and shown is not node and module.qualname(shown.func) in _SHOWS
+
+
+_SHOWS = ("print", "torch.testing.assert_close")
 
 
 def _times_a_size(module: Module, node: ast.AST) -> bool:

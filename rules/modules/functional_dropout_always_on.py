@@ -132,7 +132,8 @@ class Prenet(nn.Module):
 ## When it is fine
 
 Monte Carlo dropout and designs that keep dropout at inference (a Tacotron pre-net): `training=True` in words is never
-reported. Nor are calls under `if self.training`, a rate of 0, and functions outside a module, which cannot know a mode.
+reported. Nor are calls under `if self.training` or under a flag that the caller passes, a rate of 0, and functions outside
+a module, which cannot know a mode.
 
 ## Not seen
 
@@ -209,8 +210,9 @@ def check(module: Module) -> Findings:
 
 
 def _knows_mode(module: Module, call: Call, function: Function) -> bool:
-    """Whether the call stands under a test of the mode, or behind one that leaves the method."""
+    """Whether the call stands under a test of the mode, or of a flag of the caller, or behind one that leaves the method."""
     words = _mode_words(function.node)
+    flags = {parameter.arg for parameter in function.parameters[1:]}
     node: ast.AST | None = call.node
     while node is not None and node is not function.node:
         above = module.parent(node)
@@ -220,10 +222,19 @@ def _knows_mode(module: Module, call: Call, function: Function) -> bool:
         tests += [
             earlier.test for earlier in before if isinstance(earlier, ast.If) and isinstance(earlier.body[-1], _LEAVES)
         ]
-        if any(test is not None and not words.isdisjoint(_words(test)) for test in tests):
+        if any(t is not None and not (words.isdisjoint(_words(t)) and flags.isdisjoint(_asked(t))) for t in tests):
             return True
         node = above
     return False
+
+
+def _asked(test: ast.expr) -> set[str]:
+    """The names that a test asks for being true or false, and nothing else about them."""
+    if isinstance(test, ast.BoolOp):
+        return {name for value in test.values for name in _asked(value)}
+    if isinstance(test, ast.UnaryOp):
+        return _asked(test.operand)
+    return {test.id} if isinstance(test, ast.Name) else set()
 
 
 def _blocks(node: ast.AST | None) -> list[list[ast.stmt]]:

@@ -103,7 +103,8 @@ def attack(loader, epsilon=0.03):
 
 Gradients that are used: adversarial examples, saliency, gradient penalties, test-time training. A function that is only
 called under `no_grad()` or `inference_mode()`, and the evaluation hooks of Lightning. Models without trainable parameters
-record nothing.
+record nothing. A model that cannot be looked into, in a project that differentiates by itself, may be one that returns
+derivatives (forces from an energy).
 
 ## Not seen
 
@@ -155,7 +156,9 @@ def check(module: Module) -> Findings:
                 if off.subject is not None
                 else []
             )
-            learns = bool(runs) and trains and _learns(trace, off.subject)
+            if not runs or _may_differentiate(module, off.subject):
+                continue
+            learns = trains and _learns(trace, off.subject)
             for run in runs:
                 if (learns or _detached(trace, run)) and _is_evaluation(trace, off, run):
                     yield _report(module, run, off)
@@ -164,6 +167,16 @@ def check(module: Module) -> Findings:
 def _wants_gradients(event: Event) -> bool:
     """Whether an event asks for gradients of something else than a loss, or switches them by parameter."""
     return event.name.rpartition(".")[2] in _WANTED or (event.kind == "store" and event.name == "requires_grad")
+
+
+def _may_differentiate(module: Module, model: Value | None) -> bool:
+    """Whether a model that cannot be looked into may need gradients itself, as one that returns forces does."""
+    if model is None or unwrapped(model).kind in ("instance", "call"):
+        return False
+    return module.project.calls(*_DERIVATIVES)
+
+
+_DERIVATIVES = ("grad", "jacobian", "hessian", "vjp", "jvp", "jacrev", "jacfwd")
 
 
 def _is_recorded(trace: Trace, off: Event, run: Event) -> bool:

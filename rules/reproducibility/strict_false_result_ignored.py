@@ -86,7 +86,7 @@ def load_known(model: nn.Module, path: str) -> None:
 Code that chooses the names itself (only adapters, only names that the model has) knows what is missing, and so does
 code that loads what it has kept in memory, or an object some of whose parts were made `pretrained`. A comment about
 strictness at the call says that somebody has thought of it. Returning, printing, logging or testing the result is
-enough.
+enough, and so is passing on the error of a strict load that was tried first: it names what does not fit.
 
 ## Not seen
 
@@ -128,7 +128,7 @@ def check(module: Module) -> Findings:
             continue
         if is_module(call.receiver) is False or not _is_ignored(module, call) or not _is_from_file(call):
             continue
-        if _is_chosen(call) or _is_explained(module, call) or _has_loaded_parts(call):
+        if _is_chosen(call) or _is_explained(module, call) or _has_loaded_parts(call) or _was_told(module, call):
             continue
         keyword = next((k for k in call.node.keywords if k.arg == "strict"), None)
         fix = None
@@ -162,6 +162,20 @@ def _is_explained(module: Module, call: Call) -> bool:
     """Whether a comment at the call or right above it speaks of strictness: a decision that somebody took."""
     lines = module.text.splitlines()[max(0, call.node.lineno - 4) : call.node.end_lineno]
     return any("strict" in line.partition("#")[2].partition("torchlint:")[0] for line in lines)
+
+
+def _was_told(module: Module, call: Call) -> bool:
+    """Whether it is the second try after a strict load, whose error has named what does not fit and is passed on."""
+    node: ast.AST | None = call.node
+    while node is not None and not isinstance(node, ast.ExceptHandler):
+        node = module.parent(node)
+    tried = module.parent(node) if node is not None else None
+    if node is None or node.name is None or not isinstance(tried, ast.Try):
+        return False
+    if not any(isinstance(n, ast.Attribute) and n.attr == "load_state_dict" for s in tried.body for n in ast.walk(s)):
+        return False
+    inside = (n for statement in node.body for n in ast.walk(statement))
+    return any(isinstance(n, ast.Name) and n.id == node.name for n in inside)
 
 
 def _is_ignored(module: Module, call: Call) -> bool:

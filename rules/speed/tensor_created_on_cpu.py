@@ -123,8 +123,8 @@ class Positions(nn.Module):
 
 Data that lies in host memory anyway (`from_numpy`, `torch.tensor(rows)`, what a loader yields) has to be copied. A
 random tensor that is drawn on the CPU with an explicit generator, so that all devices see the same numbers, is left
-alone. So is a `.to(dtype)`, a move to the CPU, and what is made once: by a script, by a constructor, to warm up a model,
-to find out whether a device works. Outside of what runs once per batch, a finding is a note and no warning.
+alone. So is a `.to(dtype)`, a move to the CPU, a tensor without elements, and what is made once: by a script, by a
+constructor, in the first call, to warm up a model, to find out whether a device works, or a few numbers in an epoch. Outside of what runs once per batch, a finding is a note and no warning.
 
 ## Not seen
 
@@ -151,6 +151,7 @@ from torchlint.api import (
     Evidence,
     Findings,
     Fix,
+    Function,
     Measured,
     Module,
     Severity,
@@ -204,10 +205,29 @@ def _made(module: Module, call: Call) -> ast.Call | None:
         return None
     if value.name not in CONSTANT_FACTORIES and value.name not in RANDOM_FACTORIES:
         return None
-    if node.args and isinstance(node.args[0], ast.Constant) and node.args[0].value == 0:
-        return None  # nothing to copy
     given = {keyword.arg for keyword in node.keywords}
-    return None if given & {"device", "generator", "out", "pin_memory", None} else node
+    if given & {"device", "generator", "out", "pin_memory", None}:
+        return None
+    return None if any(_is_zero(size) for size in _sizes(value)) else node  # a tensor without elements is not copied
+
+
+def _sizes(made: Value) -> tuple[Value, ...]:
+    """The sizes that a factory is given, as far as they are written in its call."""
+    given = made.arguments
+    if made.name in ("torch.arange", "torch.randperm"):
+        return given if len(given) == 1 else ()
+    if made.name in ("torch.linspace", "torch.logspace"):
+        return given[2:3]
+    if made.name == "torch.randint":
+        given = given[1:] if len(given) > 1 and given[1].kind in ("tuple", "list") else given[2:]
+    shape = made.argument(None, "size") or (given[0] if given else None)
+    if shape is not None and shape.kind in ("tuple", "list"):
+        return shape.items
+    return given
+
+
+def _is_zero(size: Value) -> bool:
+    return size.kind == "const" and size.const == 0 and not isinstance(size.const, bool)
 
 
 _SAME_DEVICE = frozenset({"view", "reshape", "unsqueeze", "squeeze", "float", "long", "half", "double", "bool", "int",
@@ -249,6 +269,8 @@ def _is_repeated(module: Module, call: Call, made: ast.Call) -> bool:
     owner = module.class_of(function)
     if owner is not None and owner.is_module is True and function.name.startswith(_WITH_THE_DATA):
         return True
+    if _is_around_batches(call, function) and all(size.kind == "const" for size in _sizes(call.frame.value(made))):
+        return False  # a few numbers once in an epoch
     node: ast.AST | None = call.node
     while node is not None and node is not function.node:
         node = module.parent(node)
@@ -264,6 +286,19 @@ def _is_repeated(module: Module, call: Call, made: ast.Call) -> bool:
     return any(_is_given(option, call) for option in devices)
 
 
+def _is_around_batches(call: Call, function: Function) -> bool:
+    """Whether the call stands beside the loop over batches, which trains or goes through a loader, and not in it."""
+    loops = [n for n in ast.walk(function.node) if isinstance(n, ast.For) and _goes_through_batches(n)]
+    return bool(loops) and not any(node is call.node for loop in loops for node in ast.walk(loop))
+
+
+def _goes_through_batches(loop: ast.For) -> bool:
+    if any(isinstance(n, ast.For | ast.While) for statement in loop.body for n in ast.walk(statement)):
+        return False
+    called = {n.func.attr for n in ast.walk(loop) if isinstance(n, ast.Call) and isinstance(n.func, ast.Attribute)}
+    return "backward" in called or "loader" in ast.unparse(loop.iter)
+
+
 def _is_given(device: Value, call: Call) -> bool:
     """Whether a device is a parameter of the function, or that of a tensor."""
     owner = device.base if device.kind == "attribute" and device.name == "device" else None
@@ -277,17 +312,52 @@ _WITH_THE_DATA = ("forward", "_forward", "loss", "compute", "backward", "encode"
 
 
 def _is_kept(module: Module, call: Call) -> bool:
-    """Whether the call stands under `if self.x is None:`, that is, makes something once and keeps it."""
+    """Whether the call makes something once and keeps it: under `if self.x is None:` and the like."""
+    statement = module.statement(call.node)
+    keeps = isinstance(statement, ast.Assign | ast.AnnAssign) and any(map(_is_attribute, _targets(statement)))
     node: ast.AST | None = call.node
     while node is not None and (call.function is None or node is not call.function.node):
         child, node = node, module.parent(node)
-        if not isinstance(node, ast.If) or child not in node.body or not isinstance(node.test, ast.Compare):
+        if not isinstance(node, ast.If) or child not in node.body:
             continue
-        left, (operator, *_), (right, *_) = node.test.left, node.test.ops, node.test.comparators
-        is_none = isinstance(operator, ast.Is) and isinstance(right, ast.Constant) and right.value is None
-        if is_none and isinstance(left, ast.Attribute):
+        tests = node.test.values if isinstance(node.test, ast.BoolOp) else [node.test]
+        if any(_is_none(test, call, keeps) or (keeps and _is_not_ready(test, module, call, node)) for test in tests):
             return True
     return False
+
+
+def _targets(statement: ast.Assign | ast.AnnAssign) -> list[ast.expr]:
+    return statement.targets if isinstance(statement, ast.Assign) else [statement.target]
+
+
+def _is_attribute(target: ast.expr) -> bool:
+    while isinstance(target, ast.Subscript):
+        target = target.value
+    return isinstance(target, ast.Attribute)
+
+
+def _is_none(test: ast.expr, call: Call, keeps: bool) -> bool:
+    """Whether a test is `self.x is None`; or `former is None`, outside of `forward`, where the result is kept."""
+    if not isinstance(test, ast.Compare) or not isinstance(test.ops[0], ast.Is):
+        return False
+    if not isinstance(test.comparators[0], ast.Constant) or test.comparators[0].value is not None:
+        return False
+    by_name = keeps and call.function is not None and call.function.name != "forward"
+    return isinstance(test.left, ast.Attribute) or (by_name and isinstance(test.left, ast.Name))
+
+
+def _is_not_ready(test: ast.expr, module: Module, call: Call, branch: ast.If) -> bool:
+    """Whether a test is `not hasattr(self, "x")`, or `not self.ready` where the branch or a property makes it ready."""
+    if not isinstance(test, ast.UnaryOp) or not isinstance(test.op, ast.Not):
+        return False
+    asked = test.operand.func if isinstance(test.operand, ast.Call) else test.operand
+    if isinstance(asked, ast.Name):
+        return asked.id == "hasattr"
+    owner = module.class_of(call.function) if call.function is not None else None
+    if not isinstance(asked, ast.Attribute) or owner is None:
+        return False
+    stored = {n.attr for n in ast.walk(branch) if isinstance(n, ast.Attribute) and isinstance(n.ctx, ast.Store)}
+    return asked.attr in stored or owner.method(asked.attr) is not None
 
 
 def _fix(module: Module, call: Call, made: ast.Call) -> Fix | None:

@@ -108,8 +108,8 @@ def _applied(value: Value, known: _Known) -> Range | None:
 
 
 def _part(whole: Range | None, index: Value) -> Range | None:
-    if whole is None:
-        return None
+    if whole is None or (index.kind == "const" and isinstance(index.const, str)):
+        return None  # no tensor has names for its parts: it is something else
     parts = index.items if index.kind == "tuple" else ()
     if any(part.kind == "const" and isinstance(part.const, int) for part in parts):
         return Range(_ELEMENT.get(whole.state, whole.state), whole.source)

@@ -48,3 +48,18 @@ class Local(nn.Module):
     def forward(self, x):
         drop = nn.Dropout(p=0.5)  # TL409
         return self.out(drop(x))
+
+
+class Masked(nn.Module):
+    """The tests are about data, not about dropout."""
+
+    def __init__(self):
+        super().__init__()
+        self.layer = nn.Linear(4, 4)
+
+    def forward(self, x, mask=None, scale=1.0):
+        if mask is not None:
+            x = F.dropout(x * mask, 0.1)  # TL409
+        if scale > 1:
+            x = F.dropout(x, 0.1)  # TL409
+        return self.layer(x)

@@ -30,3 +30,21 @@ def load(model: nn.Module, state: dict, strict: bool, unknown) -> object:
     current.update(state)
     model.load_state_dict(current, strict=False)
     return model.load_state_dict(state, strict=False)
+
+
+def second_try(model: nn.Module, path: str) -> None:
+    weights = torch.load(path, weights_only=True)
+    try:
+        model.load_state_dict(weights)
+    except RuntimeError as error:
+        logging.warning("%s: loading what fits", error)
+        model.load_state_dict(weights, strict=False)
+
+
+def second_try_in_silence(model: nn.Module, path: str) -> None:
+    weights = torch.load(path, weights_only=True)
+    try:
+        model.load_state_dict(weights)
+    except RuntimeError:
+        logging.warning("loading what fits")
+        model.load_state_dict(weights, strict=False)  # TL703

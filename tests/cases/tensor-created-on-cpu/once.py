@@ -58,3 +58,66 @@ class Evaluator:
         for _ in range(times):
             total = total + torch.ones(10).to(self.device).sum()  # TL601
         return total
+
+
+class Observer(nn.Module):
+    """Finds its shapes in the first call, in four ways; the last three are made again and again."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.lowest = None
+        self.found = False
+
+    @property
+    def is_ready(self) -> bool:
+        return hasattr(self, "count")
+
+    def forward(self, x: torch.Tensor, mask: torch.Tensor | None = None) -> torch.Tensor:
+        if not self.is_ready:
+            self.count = nn.Parameter(torch.zeros(1, dtype=torch.int).to(x.device), requires_grad=False)
+        if not hasattr(self, "scale"):
+            self.scale = torch.ones(x.shape[1]).to(x.device)
+        if not self.found:
+            self.shift = torch.zeros(x.shape[1]).to(x.device)
+            self.found = True
+        if self.lowest is None or self.lowest.shape != x.shape:
+            self.lowest = torch.zeros(x.shape).to(x.device)
+        if mask is None:
+            self.mask = torch.ones(x.shape[0]).to(x.device)  # TL601
+        if not self.training:
+            self.noise = torch.zeros(x.shape[0]).to(x.device)  # TL601
+        if not self.is_ready:
+            x = x + torch.zeros(x.shape[0], 1).to(x.device)  # TL601
+        return x
+
+    def merge(self, x: torch.Tensor, former: torch.Tensor | None) -> torch.Tensor:
+        if former is None:
+            self.steps = nn.Parameter(torch.zeros(1).to(x.device), requires_grad=False)
+            return x
+        return former + x
+
+
+def train(epochs: int, model: nn.Module, loader, optimizer: torch.optim.Optimizer, device: torch.device) -> None:
+    for _ in range(epochs):
+        sums = torch.zeros(2).to(device)
+        weights = torch.zeros(epochs).to(device)  # TL601
+        for x, y in loader:
+            optimizer.zero_grad()
+            loss = nn.functional.cross_entropy(model(x.to(device)), y.to(device)) + weights.sum()
+            loss.backward()
+            optimizer.step()
+            sums[0] += loss.detach()
+            sums[1] += torch.ones(1).to(device)[0]  # TL601
+
+
+def without_elements(features: list[torch.Tensor], device: torch.device) -> list[torch.Tensor]:
+    padding = 0
+    found = []
+    for feature in features:
+        empty = torch.zeros(padding, feature.shape[1])
+        empty = empty.to(feature.device)
+        found += [torch.cat([feature, empty]), torch.empty(1, 0, 8).to(device), torch.ones((2, 0)).to(device)]
+        found += [torch.arange(0, feature.shape[0]).to(device)]  # TL601
+        found += [torch.randint(0, 1000, (feature.shape[0],)).to(device)]  # TL601
+        found += [torch.linspace(0, 1, 100).to(device)]  # TL601
+    return found
