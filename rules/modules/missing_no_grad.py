@@ -103,8 +103,8 @@ def attack(loader, epsilon=0.03):
 
 Gradients that are used: adversarial examples, saliency, gradient penalties, test-time training. A function that is only
 called under `no_grad()` or `inference_mode()`, and the evaluation hooks of Lightning. Models without trainable parameters
-record nothing. A model that cannot be looked into, in a project that differentiates by itself, may be one that returns
-derivatives (forces from an energy).
+record nothing. A model that cannot be looked into may be one that returns derivatives (forces from an energy), where
+a module of the project does.
 
 ## Not seen
 
@@ -173,7 +173,7 @@ def _may_differentiate(module: Module, model: Value | None) -> bool:
     """Whether a model that cannot be looked into may need gradients itself, as one that returns forces does."""
     if model is None or unwrapped(model).kind in ("instance", "call"):
         return False
-    return module.project.calls(*_DERIVATIVES)
+    return module.project.modules_call(*_DERIVATIVES)
 
 
 _DERIVATIVES = ("grad", "jacobian", "hessian", "vjp", "jvp", "jacrev", "jacfwd")

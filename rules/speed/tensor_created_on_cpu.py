@@ -314,50 +314,40 @@ _WITH_THE_DATA = ("forward", "_forward", "loss", "compute", "backward", "encode"
 def _is_kept(module: Module, call: Call) -> bool:
     """Whether the call makes something once and keeps it: under `if self.x is None:` and the like."""
     statement = module.statement(call.node)
-    keeps = isinstance(statement, ast.Assign | ast.AnnAssign) and any(map(_is_attribute, _targets(statement)))
+    targets = statement.targets if isinstance(statement, ast.Assign) else [getattr(statement, "target", None)]
+    keeps = any(isinstance(n, ast.Attribute) for target in targets if target is not None for n in ast.walk(target))
     node: ast.AST | None = call.node
     while node is not None and (call.function is None or node is not call.function.node):
         child, node = node, module.parent(node)
         if not isinstance(node, ast.If) or child not in node.body:
             continue
         tests = node.test.values if isinstance(node.test, ast.BoolOp) else [node.test]
-        if any(_is_none(test, call, keeps) or (keeps and _is_not_ready(test, module, call, node)) for test in tests):
+        if any(_is_first_call(test, module, call, node, keeps) for test in tests):
             return True
     return False
 
 
-def _targets(statement: ast.Assign | ast.AnnAssign) -> list[ast.expr]:
-    return statement.targets if isinstance(statement, ast.Assign) else [statement.target]
+def _is_first_call(test: ast.expr, module: Module, call: Call, branch: ast.If, keeps: bool) -> bool:
+    """Whether a test asks if something is still missing that its branch makes.
 
-
-def _is_attribute(target: ast.expr) -> bool:
-    while isinstance(target, ast.Subscript):
-        target = target.value
-    return isinstance(target, ast.Attribute)
-
-
-def _is_none(test: ast.expr, call: Call, keeps: bool) -> bool:
-    """Whether a test is `self.x is None`; or `former is None`, outside of `forward`, where the result is kept."""
-    if not isinstance(test, ast.Compare) or not isinstance(test.ops[0], ast.Is):
+    That is `self.x is None`, `not self.ready` or `not hasattr(self, "x")`. In front of what is kept in an attribute
+    also a property of that name, and `former is None` outside of `forward`.
+    """
+    asked: ast.expr | None = None
+    if isinstance(test, ast.UnaryOp) and isinstance(test.op, ast.Not):
+        asked = test.operand.func if isinstance(test.operand, ast.Call) else test.operand
+        if isinstance(asked, ast.Name):
+            return keeps and asked.id == "hasattr"
+    elif isinstance(test, ast.Compare) and isinstance(test.ops[0], ast.Is):
+        right = test.comparators[0]
+        asked = test.left if isinstance(right, ast.Constant) and right.value is None else None
+        if isinstance(asked, ast.Name):
+            return keeps and call.function is not None and call.function.name != "forward"
+    if not isinstance(asked, ast.Attribute):
         return False
-    if not isinstance(test.comparators[0], ast.Constant) or test.comparators[0].value is not None:
-        return False
-    by_name = keeps and call.function is not None and call.function.name != "forward"
-    return isinstance(test.left, ast.Attribute) or (by_name and isinstance(test.left, ast.Name))
-
-
-def _is_not_ready(test: ast.expr, module: Module, call: Call, branch: ast.If) -> bool:
-    """Whether a test is `not hasattr(self, "x")`, or `not self.ready` where the branch or a property makes it ready."""
-    if not isinstance(test, ast.UnaryOp) or not isinstance(test.op, ast.Not):
-        return False
-    asked = test.operand.func if isinstance(test.operand, ast.Call) else test.operand
-    if isinstance(asked, ast.Name):
-        return asked.id == "hasattr"
     owner = module.class_of(call.function) if call.function is not None else None
-    if not isinstance(asked, ast.Attribute) or owner is None:
-        return False
     stored = {n.attr for n in ast.walk(branch) if isinstance(n, ast.Attribute) and isinstance(n.ctx, ast.Store)}
-    return asked.attr in stored or owner.method(asked.attr) is not None
+    return asked.attr in stored or (keeps and owner is not None and owner.method(asked.attr) is not None)
 
 
 def _fix(module: Module, call: Call, made: ast.Call) -> Fix | None:

@@ -12,7 +12,7 @@ import posixpath
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from torchlint.model.classes import ClassModel
-from torchlint.model.syntax import Class, Function, Source
+from torchlint.model.syntax import Class, Function, Scope, Source
 from torchlint.model.values import UNKNOWN, Frame, Value, union
 from torchlint.torch_api import canonical
 
@@ -256,13 +256,20 @@ class Project:
 
     def calls(self, *words: str) -> bool:
         """Whether some file of the project calls a function or method by one of these last names."""
+        return any(True for _ in self._calls(words))
+
+    def modules_call(self, *words: str) -> bool:
+        """Whether a method of some `nn.Module` of the project calls something by one of these last names."""
+        owners = (scope.function.cls for scope in self._calls(words) if scope.function is not None)
+        return any(owner is not None and self.class_model(owner).is_module is True for owner in owners)
+
+    def _calls(self, words: tuple[str, ...]) -> Iterator[Scope]:
         for word in words:
             self.mentions(word)
             for path in self._mentions[word][:_MOST_CALLERS]:
                 source = self.load(path)
-                if source is not None and word in source.by_name:
-                    return True
-        return False
+                for _, scope in source.by_name.get(word, ()) if source is not None else ():
+                    yield scope
 
     def instances(self, word: str, name: str) -> Iterator[Value]:
         """The instances of an outside class (its last name, its canonical name) that are made anywhere in the project.

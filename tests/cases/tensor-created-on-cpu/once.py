@@ -61,11 +61,11 @@ class Evaluator:
 
 
 class Observer(nn.Module):
-    """Finds its shapes in the first call, in four ways; the last three are made again and again."""
+    """Finds its shapes in the first call, in several ways."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.lowest = None
+        self.lowest = self.weights = self.table = None
         self.found = False
 
     @property
@@ -82,6 +82,12 @@ class Observer(nn.Module):
             self.found = True
         if self.lowest is None or self.lowest.shape != x.shape:
             self.lowest = torch.zeros(x.shape).to(x.device)
+        if self.weights is None:
+            weights = torch.ones(x.shape[1]).to(x.device)  # TL601
+            x = x * weights
+        if self.table is None:
+            table = torch.ones(x.shape[1]).to(x.device)
+            self.table = table / table.sum()
         if mask is None:
             self.mask = torch.ones(x.shape[0]).to(x.device)  # TL601
         if not self.training:
