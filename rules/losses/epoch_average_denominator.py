@@ -43,6 +43,38 @@ def train_one_epoch(model: nn.Module, loader: DataLoader, optimizer: torch.optim
     return running / len(loader)
 ```
 
+The index of the last batch is no count either: it is one less, and 0 where the loader yields a single batch.
+
+```py bad
+import torch
+import torch.nn.functional as F
+
+
+def validate(model, loader) -> float:
+    total = 0.0
+    model.eval()
+    with torch.no_grad():
+        for i, (x, y) in enumerate(loader):
+            total += F.mse_loss(model(x), y).item()
+    return total / i  # TL211
+```
+
+```py fixed
+import torch
+import torch.nn.functional as F
+
+
+def validate(model, loader) -> float:
+    total = 0.0
+    model.eval()
+    with torch.no_grad():
+        for i, (x, y) in enumerate(loader):
+            total += F.mse_loss(model(x), y).item()
+    return total / (i + 1)
+```
+
+A sum over samples, divided by the number of batches:
+
 ```py bad
 import torch
 import torch.nn.functional as F
@@ -93,6 +125,14 @@ def evaluate(model, loader):
     return total / len(loader)
 ```
 
+```py good
+def mean_loss(model, loader, criterion):
+    total = 0.0
+    for i, (x, y) in enumerate(loader, 1):
+        total += criterion(model(x), y).item()
+    return total / i
+```
+
 ## When it is fine
 
 The batch size is one. An uneven last batch makes a mean of batch means slightly wrong as well; that is not reported.
@@ -116,10 +156,12 @@ import ast
 from torchlint.api import (
     Category,
     Evidence,
+    Finding,
     Findings,
     Fix,
     Measured,
     Module,
+    Operation,
     Total,
     Value,
     finding,
@@ -132,8 +174,12 @@ from torchlint.api import (
 )
 
 
-@rule("TL211", "epoch-average-denominator", Category.SUSPICIOUS, since="0.1", triggers=("len(",))
+@rule("TL211", "epoch-average-denominator", Category.SUSPICIOUS, since="0.1", triggers=("len(", "enumerate(", "range("))
 def check(module: Module) -> Findings:
+    for division in operations(module, ast.Div, calling=("enumerate", "range")):
+        found = _by_last_index(division, module)
+        if found is not None:
+            yield found
     for division in operations(module, ast.Div, calling=("len",)):
         counted = division.right.argument(0) if division.right.call_of("len") else None
         if counted is None:
@@ -156,6 +202,41 @@ def check(module: Module) -> Findings:
             see=[(module.place(total.node), "it is added up here")],
             fix=_other_count(division.right_node, unit),
         )
+
+
+def _by_last_index(division: Operation, module: Module) -> Finding | None:
+    """The finding on a total that is divided by the index of the loop that added it up."""
+    index = division.right
+    counter = index.base
+    if index.kind != "element" or counter is None:
+        return None
+    from_zero = (counter.name == "range" and len(counter.arguments) == 1) or (
+        index.name == "index" and len(counter.arguments) == 1 and counter.argument(1, "start") is None
+    )
+    total = total_of(division.left, module) if from_zero else None
+    if total is None or division.frame.value(total.loop.iter).key != counter.key:
+        return None
+    if any(node is division.node for node in ast.walk(total.loop)) or not _is_in_every_round(total, module):
+        return None
+    name = ast.unparse(division.right_node)
+    return finding(
+        module.place(division.node),
+        f"the sum is divided by `{name}`, the index of the last round, which is one less than their number",
+        see=[(module.place(total.node), "it is added up here")],
+        fix=Fix.unsafe(
+            "Divide by the number of rounds, which changes the reported number",
+            replace(division.right_node, f"{name} + 1"),
+        ),
+    )
+
+
+def _is_in_every_round(total: Total, module: Module) -> bool:
+    """Whether each round of the loop adds to the total before anything can leave it."""
+    node = module.parent(total.node)
+    while isinstance(node, ast.With):
+        node = module.parent(node)
+    leaves = (n for n in ast.walk(total.loop) if isinstance(n, ast.Continue | ast.Break))
+    return node is total.loop and all(leave.lineno > total.node.lineno for leave in leaves)
 
 
 def _divisor(counted: Value, total: Total) -> str | None:

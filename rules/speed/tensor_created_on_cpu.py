@@ -124,7 +124,7 @@ class Positions(nn.Module):
 Data that lies in host memory anyway (`from_numpy`, `torch.tensor(rows)`, what a loader yields) has to be copied. A
 random tensor that is drawn on the CPU with an explicit generator, so that all devices see the same numbers, is left
 alone. So is a `.to(dtype)`, a move to the CPU, a tensor without elements, and what is made once: by a script, by a
-constructor, in the first call, to warm up a model, to find out whether a device works, or a few numbers in an epoch. Outside of what runs once per batch, a finding is a note and no warning.
+constructor, in the first call, to warm up or to trace a model, to find out whether a device works, or a few numbers in an epoch. Outside of what runs once per batch, a finding is a note and no warning.
 
 ## Not seen
 
@@ -264,8 +264,8 @@ def _is_repeated(module: Module, call: Call, made: ast.Call) -> bool:
     That is: in a loop, in what a module does with data, or with a size or a device that comes from the data or the caller.
     """
     function = call.function
-    if function is None or function.name in ("__init__", "__post_init__"):
-        return False
+    if function is None or function.name in ("__init__", "__post_init__") or "example" in function.name:
+        return False  # an example is made once, to trace or to export a model with it
     owner = module.class_of(function)
     if owner is not None and owner.is_module is True and function.name.startswith(_WITH_THE_DATA):
         return True

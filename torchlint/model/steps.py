@@ -423,10 +423,9 @@ def may_touch(event: Event, objects: Iterable[Value], *, deep: bool = False) -> 
         return False
     keys = _reach(objects)
     given = given_to(Value("call", node=node, frame=event.frame))
-    if isinstance(func, ast.Attribute) and not name:
-        own: Value | None = event.frame.value(func.value)
-    else:
-        own = callee if callee is not None and not name else None
+    own: Value | None = callee if not name else None
+    if isinstance(func, ast.Attribute) and not name and (callee is None or callee.kind != "param"):
+        own = event.frame.value(func.value)  # a method; what the constructor was given is none
     if own is not None and own.kind == "instance" and own.name in roles.PREPARERS:
         return False
     if own is not None and any(part.key in keys for part in _near(own)):

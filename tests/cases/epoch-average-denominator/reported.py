@@ -39,3 +39,35 @@ class Trainer:
             self.optimizer.step()
             epoch_loss = epoch_loss + loss.detach()
         return epoch_loss.item() / len(self.loader.dataset)  # TL211
+
+
+class Autoencoder:
+    def __init__(self, model, loader):
+        self.model = model
+        self.loader = loader
+
+    def fit(self, epochs, optimizer):
+        logs = []
+        for epoch in range(epochs):
+            train_loss, hits = 0, 0
+            for iteration, (x, y) in enumerate(tqdm(self.loader, desc=str(epoch))):
+                optimizer.zero_grad()
+                loss = nn.functional.mse_loss(self.model(x), y)
+                loss.backward()
+                optimizer.step()
+                train_loss += loss.item()
+                if iteration > 100:
+                    break
+                if iteration % 10 == 0:
+                    hits += 1
+            logs.append((train_loss / iteration, hits / iteration))  # TL211
+        return logs
+
+    def score(self, batches):
+        total = 0.0
+        with torch.no_grad():
+            for i in range(len(batches)):
+                with torch.autocast("cuda"):
+                    total += nn.functional.mse_loss(self.model(batches[i]), batches[i])
+        total /= i  # TL211
+        return total.item()

@@ -81,3 +81,54 @@ def other_counts(model, loader: DataLoader):
     for x, _ in loader:
         sizes += len(x)
     return sizes / len(loader)
+
+
+def by_the_number_of_rounds(model, loader):
+    total, steps = 0.0, 0
+    model.eval()
+    with torch.no_grad():
+        for i, x in enumerate(loader):
+            total += model(x).item()
+            print(total / (i + 1))
+        for step, x in enumerate(loader, start=1):
+            steps += model(x).item()
+    return total / (i + 1), steps / step
+
+
+def up_to_a_limit(model, loader, limit):
+    total = 0.0
+    with torch.no_grad():
+        for i, x in enumerate(loader):
+            if i >= limit:
+                break
+            total += model(x).item()
+    return total / i
+
+
+def without_the_first(model, loader):
+    total, other = 0.0, 0.0
+    for i, x in enumerate(loader):
+        if i > 0:
+            total += model(x).item()
+    for i, x in enumerate(loader):
+        if i == 0:
+            continue
+        other += model(x).item()
+    return total / i, other / i
+
+
+def of_another_loop(model, loader, others):
+    total = 0.0
+    for x in loader:
+        total += model(x).item()
+    for i, x in enumerate(others):
+        print(x)
+    return total / i
+
+
+def counted_on(model, loader):
+    total = 0.0
+    for i, x in enumerate(loader):
+        total += model(x).item()
+    i += 1
+    return total / i

@@ -99,3 +99,32 @@ def first_in_evaluation_mode(model: nn.Module, optimizer: torch.optim.Optimizer,
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
+
+
+class Adversary:
+    """Two networks that are not known, in a method that trains or evaluates."""
+
+    def __init__(self, generator, discriminator):
+        self.generator = generator
+        self.discriminator = discriminator
+
+    def batch(self, x, y, train):
+        fake = self.generator(x)  # TL408
+        loss = F.mse_loss(fake, y) + F.softplus(-self.discriminator(fake)).mean()  # TL408
+        if train:
+            self.optimizer.zero_grad()
+            loss.backward()
+            self.optimizer.step()
+        return loss.item()
+
+    def fit(self, train_loader, val_loader):
+        self.optimizer = torch.optim.NAdam([*self.generator.parameters(), *self.discriminator.parameters()], lr=1e-3)
+        for _ in range(10):
+            self.generator.train()
+            self.discriminator.train()
+            for x, y in train_loader:
+                self.batch(x, y, train=True)
+            self.generator.eval()
+            self.discriminator.eval()
+            for x, y in val_loader:
+                print(self.batch(x, y, train=False))

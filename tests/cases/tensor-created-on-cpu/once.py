@@ -96,6 +96,9 @@ class Observer(nn.Module):
             x = x + torch.zeros(x.shape[0], 1).to(x.device)  # TL601
         return x
 
+    def input_example(self, batch: int = 1) -> torch.Tensor:
+        return torch.randint(0, 256, (batch, 8)).to(next(self.parameters()).device)
+
     def merge(self, x: torch.Tensor, former: torch.Tensor | None) -> torch.Tensor:
         if former is None:
             self.steps = nn.Parameter(torch.zeros(1).to(x.device), requires_grad=False)
