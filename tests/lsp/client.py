@@ -94,6 +94,19 @@ class Client:
         self.notify("textDocument/didOpen", {"textDocument": item})
         return uri
 
+    def open_notebook(self, name: str, texts: list[str]) -> list[str]:
+        """Open a notebook of code cells; the uris of its cells."""
+        uri = self.uri(name)
+        cells = [f"vscode-notebook-cell:{uri}#W{number}s" for number in range(len(texts))]
+        items = [
+            {"uri": cell, "languageId": "python", "version": 1, "text": text}
+            for cell, text in zip(cells, texts, strict=True)
+        ]
+        listed = [{"kind": 2, "document": cell} for cell in cells]
+        notebook = {"uri": uri, "notebookType": "jupyter-notebook", "version": 1, "cells": listed}
+        self.notify("notebookDocument/didOpen", {"notebookDocument": notebook, "cellTextDocuments": items})
+        return cells
+
     def change(self, uri: str, text: str, version: int) -> None:
         """Replace the whole text of a document."""
         document = {"uri": uri, "version": version}
@@ -242,14 +255,16 @@ def _plain(snippet: str) -> str:
 
 
 def applied(text: str, edits: list[dict[str, Any]]) -> str:
-    """A text after the edits of one document, whose positions count UTF-16 units."""
-    lines = text.splitlines(keepends=True) or [""]
+    """A text after the edits of one document, whose positions count UTF-16 units and lie in the text."""
+    lines = text.splitlines(keepends=True)
+    if not lines or lines[-1].endswith("\n"):
+        lines.append("")
 
     def offset(position: dict[str, int]) -> int:
+        line = lines[position["line"]].rstrip("\n").encode("utf-16-le")
+        assert 2 * position["character"] <= len(line), position
         before = sum(len(line) for line in lines[: position["line"]])
-        line = lines[position["line"]] if position["line"] < len(lines) else ""
-        units = line.encode("utf-16-le")[: 2 * position["character"]]
-        return before + len(units.decode("utf-16-le"))
+        return before + len(line[: 2 * position["character"]].decode("utf-16-le"))
 
     for edit in sorted(
         edits, key=lambda e: (e["range"]["start"]["line"], e["range"]["start"]["character"]), reverse=True

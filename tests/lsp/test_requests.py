@@ -16,6 +16,16 @@ from torchlint.lsp.session import Session, ignore_edit, ignore_file_edit
 
 ROOT = Path(__file__).resolve().parents[2]
 AMP = "import torch\n\nwith torch.cuda.amp.autocast():\n    pass\nwith torch.cuda.amp.autocast():\n    print(1)\n"
+ALIAS = """\
+import torch
+
+optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+best = model.state_dict()
+for x, y in loader:
+    optimizer.zero_grad()
+    nn.functional.mse_loss(model(x), y).backward()
+    optimizer.step()
+model.load_state_dict(best)"""
 LOSS = """\
 import torch
 from torch.nn import functional as F
@@ -94,17 +104,9 @@ def test_edits_carry_the_version_and_old_findings_have_no_actions(client: Client
 
 
 def test_fix_all_in_a_notebook_is_one_edit_over_its_cells(client: Client) -> None:
-    uri = client.uri("amp.ipynb")
     texts = ["import torch\n", "%time\nwith torch.cuda.amp.autocast():\n    pass", "print(1)", AMP.split("\n", 2)[2]]
-    cells = [{"kind": 2, "document": f"vscode-notebook-cell:{uri}#W{i}s"} for i in range(len(texts))]
-    names = [str(cell["document"]) for cell in cells]
-    items = [
-        {"uri": name, "languageId": "python", "version": 1, "text": text}
-        for name, text in zip(names, texts, strict=True)
-    ]
     (client.folder / "torchlint.toml").write_text('select = ["TL902"]\n')
-    notebook = {"uri": uri, "notebookType": "jupyter-notebook", "version": 1, "cells": cells}
-    client.notify("notebookDocument/didOpen", {"notebookDocument": notebook, "cellTextDocuments": items})
+    names = client.open_notebook("amp.ipynb", texts)
     assert [len(client.wait(name)) for name in names] == [0, 1, 0, 2]
     (action,) = client.actions(names[0], only=["notebook.source.fixAll.torchlint"])
     new = [applied(text, edits_of(action["edit"], name)) for text, name in zip(texts, names, strict=True)]
@@ -116,6 +118,38 @@ def test_fix_all_in_a_notebook_is_one_edit_over_its_cells(client: Client) -> Non
         if a["title"].endswith("in this file") and "Ignore" in a["title"]
     ]
     assert edits_of(ignore["edit"], names[3])[0]["range"]["start"] == {"line": 0, "character": 0}
+
+
+LATE = """\
+for x, y in loader:
+    optimizer.zero_grad()
+    loss = criterion(model(x), y)
+    optimizer.step()
+    loss.backward()"""
+IN_ORDER = LATE.replace("    optimizer.step()\n", "") + "\n    optimizer.step()"
+
+
+@pytest.mark.parametrize("end", ["", "\n", "\n\n# so much for that"])
+@pytest.mark.parametrize("after", [[], ["print(1)"], ["%%bash\nls", "for x in y:\n    pass"], [""]])
+def test_what_is_put_at_the_end_of_a_cell_stays_in_it(client: Client, end: str, after: list[str]) -> None:
+    setup = "import torch\nfrom torch import nn"
+    model = "model = nn.Linear(2, 2)\ncriterion = nn.MSELoss()\noptimizer = torch.optim.SGD(model.parameters(), lr=0.1)"
+    names = client.open_notebook("late.ipynb", [setup, model, LATE + end, *after])
+    (finding,) = [item for item in client.wait(names[2]) if item["code"] == "step-before-backward"]
+    (fix,) = [action for action in client.actions(names[2], finding) if action["title"].startswith("Step after")]
+    touched = [name for name in names if edits_of(fix["edit"], name)]
+    assert touched == [names[2]]
+    assert applied(LATE + end, edits_of(fix["edit"], names[2])) == IN_ORDER + end
+
+
+def test_an_import_at_the_start_of_a_notebook(client: Client) -> None:
+    texts = ["from torch import nn\n\nmodel = nn.Linear(2, 2)\nloader = ()", ALIAS]
+    names = client.open_notebook("alias.ipynb", texts)
+    (finding,) = [item for item in client.wait(names[1]) if item["code"] == "state-dict-alias-snapshot"]
+    (fix,) = [action for action in client.actions(names[1], finding) if action["title"].startswith("Copy the weights")]
+    new = [applied(text, edits_of(fix["edit"], name)) for text, name in zip(texts, names, strict=True)]
+    assert new[0] == f"import copy\n\n{texts[0]}"
+    assert "copy.deepcopy(model.state_dict())" in new[1]
 
 
 def test_every_way_to_ignore_silences(tmp_path: Path) -> None:

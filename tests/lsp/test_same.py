@@ -135,21 +135,13 @@ def test_the_same_findings_in_notebooks(settings: str, tmp_path: Path) -> None:
     client = Client(tmp_path, {**VSCODE["capabilities"], "general": {"positionEncodings": ["utf-32"]}})
     got: list[Seen] = []
     for name, texts in sorted(books.items()):
-        uris = [f"vscode-notebook-cell:{client.uri(name)}#W{number}s" for number in range(len(texts))]
-        items = [
-            {"uri": uri, "languageId": "python", "version": 1, "text": text}
-            for uri, text in zip(uris, texts, strict=True)
-        ]
-        listed = [{"kind": 2, "document": uri} for uri in uris]
-        book = {"uri": client.uri(name), "notebookType": "jupyter-notebook", "version": 1, "cells": listed}
-        client.notify("notebookDocument/didOpen", {"notebookDocument": book, "cellTextDocuments": items})
+        uris = client.open_notebook(name, texts)
         for number, uri in enumerate(uris, 1):
             found = [seen(tmp_path, client, (tmp_path / name, item)) for item in client.wait(uri, 1)]
             got += [one._replace(cell=number) for one in found]
         closed = [{"uri": uri} for uri in uris]
-        client.notify(
-            "notebookDocument/didClose", {"notebookDocument": {"uri": book["uri"]}, "cellTextDocuments": closed}
-        )
+        notebook = {"uri": client.uri(name)}
+        client.notify("notebookDocument/didClose", {"notebookDocument": notebook, "cellTextDocuments": closed})
     assert client.close() == 0
     assert len(got) > 20
     assert set(got) - set(expected) == set()

@@ -83,20 +83,40 @@ class Units:
         uri, start = self.position(span.line, span.column)
         other, end = self.position(span.end_line, span.end_column)
         if other != uri and self.result.cells is not None:
-            last = self.result.cells.starts[self.result.cells.cell(span.line)[0] + 1] - 1
-            bare = self.lines.line(last).rstrip("\r\n")
-            _, end = self.position(last, len(bare.encode(errors="replace")))
+            end = self._end(self.result.cells.cell(span.line)[0])
         if (end.line, end.character) < (start.line, start.character):
             end = start
         return uri, types.Range(start, end)
 
-    def in_one_cell(self, span: Span) -> bool:
-        """Whether a span lies in one cell of a notebook, up to the line end behind it."""
+    def edit(self, span: Span, text: str) -> tuple[str, types.TextEdit]:
+        """The document that new text for a span belongs to, and its edit.
+
+        The last line of a cell often has no line end in the editor, as it has in the program: an edit up to that end
+        stops before it.
+        """
+        uri, where = self.range(span)
         cells = self.result.cells
-        if cells is None:
-            return True
-        first, last = cells.cell(span.line)[0], cells.cell(span.end_line)
-        return last[0] == first or (last == (first + 1, 1) and span.end_column == 0)
+        if cells is not None:
+            number = cells.cell(span.end_line)[0]
+            if span.end_line > cells.ends[number] and not cells.ended[number]:
+                end = self._end(number)
+                text = text.removesuffix("\n")
+                if span.line > cells.ends[number]:
+                    return uri, types.TextEdit(types.Range(end, end), f"\n{text}")
+                where = types.Range(where.start, end)
+        return uri, types.TextEdit(where, text)
+
+    def _end(self, cell: int) -> types.Position:
+        """The end of the last line of a cell of a notebook."""
+        cells = self.result.cells
+        assert cells is not None
+        last = self.lines.line(cells.ends[cell]).rstrip("\r\n")
+        return self.position(cells.ends[cell], len(last.encode(errors="replace")))[1]
+
+    def in_one_cell(self, span: Span) -> bool:
+        """Whether a span lies in one cell of a notebook."""
+        cells = self.result.cells
+        return cells is None or cells.cell(span.line)[0] == cells.cell(span.end_line)[0]
 
     def elsewhere(self, place: Place, text: Callable[[str], str]) -> types.Location:
         """The location of a place in this or another file."""
@@ -184,8 +204,8 @@ def located(edits: Any, units: Units) -> Edits:
     """Edits of the checked text as edits of the client's documents."""
     found: Edits = {}
     for edit in edits:
-        uri, where = units.range(edit.span)
-        found.setdefault(uri, []).append(types.TextEdit(where, edit.text))
+        uri, made = units.edit(edit.span, edit.text)
+        found.setdefault(uri, []).append(made)
     return found
 
 

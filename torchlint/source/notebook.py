@@ -1,8 +1,8 @@
 """Notebooks as one program: the code cells in order, with what only IPython understands set aside.
 
-`program` joins cells for whoever has their texts (an editor). `read` takes the bytes of an `.ipynb` file; its program
-carries a mark above each cell and beside each line that was set aside, so that positions and changed programs lead back
-to the cells, whatever happened between the marks. Writing back replaces the sources of changed cells and no other byte.
+`program` joins cells for whoever has their texts (an editor), `read` takes the bytes of an `.ipynb` file. Both mark the
+start of each cell and each line that was set aside, so that positions, edits and changed programs lead back to the
+cells, whatever happened between the marks. Writing back replaces the sources of changed cells and no other byte.
 """
 
 from __future__ import annotations
@@ -30,34 +30,43 @@ _SPACE = re.compile(r"[ \t\r\n]*")
 
 
 class Program(NamedTuple):
-    """The text of all code cells, and for each cell the line (from 1) that it starts at."""
+    """The text of all code cells; for each cell its first and its last line (from 1), and whether the last line has a
+    line end in the cell too."""
 
     text: str
     starts: tuple[int, ...]
+    ends: tuple[int, ...]
+    ended: tuple[bool, ...]
 
     def cell(self, line: int) -> tuple[int, int]:
-        """The cell that holds a line of the program, and the line (from 1) inside that cell."""
-        index = max(bisect.bisect_right(self.starts, line) - 1, 0)
-        return index, line - self.starts[index] + 1
+        """The cell that holds a line of the program, and the line (from 1) inside that cell.
 
-    def line(self, cell: int, line: int) -> int:
-        """The line of the program that is `line` (from 1) of a cell."""
-        return self.starts[cell] + line - 1
+        The mark above a cell is the line behind the last of the cell before; the empty line below the mark is the start
+        of its own.
+        """
+        index = max(bisect.bisect_right(self.starts, line + 1) - 1, 0)
+        return index, max(line - self.starts[index] + 1, 1)
 
 
 def program(cells: Sequence[str]) -> Program:
     """Join the sources of code cells; every line of a cell stays one line of the program."""
     parts: list[str] = []
     starts: list[int] = []
-    line = 1
-    for source in cells:
-        starts.append(line)
-        text = blanked(source)
-        if not text.endswith("\n"):
-            text += "\n"
-        parts.append(text)
-        line += len(split(text))
-    return Program("".join(parts), tuple(starts))
+    ends: list[int] = []
+    line = 0
+    for number, source in enumerate(cells, 1):
+        part = _part(number, 0, 0, source)
+        parts.append(part)
+        starts.append(line + 3)
+        line += len(split(part))
+        ends.append(line)
+    return Program("".join(parts), tuple(starts), tuple(ends), tuple(source.endswith("\n") for source in cells))
+
+
+def _part(number: int, line: int, step: int, source: str) -> str:
+    """A cell as a part of a program: its mark, an empty line that keeps comments apart, and its source as Python."""
+    body = blanked(source)
+    return f"{_CELL}{number} {line} {step}\n\n{body}" + ("" if body.endswith("\n") else "\n")
 
 
 def blanked(source: str) -> str:
@@ -241,10 +250,7 @@ def _marked(text: str, sources: Sequence[_Source]) -> Iterator[str]:
             step = 1 if raw.count("\n") >= source.text.count("\n") else 0
         line += text.count("\n", at, first)
         at = first
-        body = blanked(source.text)
-        yield f"{_CELL}{source.number} {line} {step}\n\n{body}"
-        if not body.endswith("\n"):
-            yield "\n"
+        yield _part(source.number, line, step, source.text)
 
 
 def _restored(body: str, before: str) -> str:

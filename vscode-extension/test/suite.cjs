@@ -239,6 +239,19 @@ const tests = {
     await until("the safe fix on disk", () => onDisk("notebook.ipynb").includes("F.dropout(x, 0.5, training=self.training)"));
     await until("its finding is gone", () => cells() === "||missing-zero-grad");
   },
+  async "what a fix puts at the end of a cell stays in that cell"() {
+    const late = "for x, y in loader:\n    optimizer.zero_grad()\n    loss = nn.MSELoss()(model(x), y)\n    optimizer.step()\n    loss.backward()";
+    const sources = ["import torch\nfrom torch import nn\nmodel = nn.Linear(2, 2)\noptimizer = torch.optim.SGD(model.parameters(), lr=0.1)", late, "print(model)"];
+    const cells = sources.map((source) => new vscode.NotebookCellData(vscode.NotebookCellKind.Code, source, "python"));
+    const notebook = await vscode.workspace.openNotebookDocument("jupyter-notebook", new vscode.NotebookData(cells));
+    await vscode.window.showNotebookDocument(notebook);
+    const { uri } = notebook.cellAt(1).document;
+    const early = await finding(uri, "step-before-backward");
+    const fix = await until("the fix", async () => (await actions(uri, early.range, "quickfix")).find((action) => action.title.startsWith("Step after")));
+    assert.ok(await vscode.workspace.applyEdit(fix.edit));
+    assert.deepEqual(notebook.getCells().map((cell) => cell.document.getText()), [sources[0], late.replace("    optimizer.step()\n", "") + "\n    optimizer.step()", sources[2]]);
+    await until("its finding is gone", () => !names(uri).includes("step-before-backward"));
+  },
   async "a server of one's own, and one that does not start"() {
     const { uri } = await open("train.py");
     await having({ path: [path.join(path.dirname(PYTHON), "torchlint"), "server"] }, async () => {
