@@ -51,7 +51,7 @@ ALLOWED: dict[str, set[str]] = {
     "baseline": {"baseline", "fingerprint", "hygiene", "settings"} | RECORDS,
     "engine": ENGINE,
     "workspace": ENGINE,
-    "cache": ENGINE,
+    "cache": ENGINE | {"atomic"},
     "laws": ENGINE | PACK | {"fixes"},
     "witness": RECORDS | {"report"},
     "report": SURFACE - {"cli", "lsp", "workspace"},

@@ -281,7 +281,9 @@ def test_a_place_that_cannot_be_written_to_is_no_error(
         real = open
 
         def full(path: str, *rest: str, **more: str) -> object:
-            return real("/dev/full" if str(path).endswith(str(os.getpid())) else path, *rest, **more)
+            if str(path).endswith(f".torchlint-{os.getpid()}"):
+                return real("/dev/full", "wb")
+            return real(path, *rest, **more)
 
         monkeypatch.setenv("TORCHLINT_CACHE_DIR", str(project.parent / "full"))
         monkeypatch.setattr("builtins.open", full)
@@ -321,7 +323,7 @@ def test_clean_removes_what_was_kept(
     project: Path, run: Callable[..., tuple[int, str, str, int]], capsys: pytest.CaptureFixture[str]
 ) -> None:
     run()
-    put(project.parent / "cache" / "x.cache.123", "left by a killed run")
+    put(project.parent / "cache" / f"{'0' * 16}.cache.torchlint-123", "left by a killed run")
     assert main(["clean"]) == 0
     assert capsys.readouterr().out == f"Removed 1 cache in {project.parent / 'cache'}.\n"
     assert not (project.parent / "cache").exists()

@@ -6,8 +6,10 @@ import contextlib
 import os
 
 
-def write(path: str, data: bytes) -> None:
+def write(path: str, data: bytes, *, durable: bool = True) -> None:
     """Replace or make a file. Links are followed, the mode of an existing file is kept.
+
+    `durable` waits for the disk, so that the content also outlives a loss of power.
 
     Raises:
         OSError: if the directory or the file cannot be written; the old file is untouched then.
@@ -20,8 +22,9 @@ def write(path: str, data: bytes) -> None:
             with contextlib.suppress(FileNotFoundError):
                 os.chmod(beside, os.stat(target).st_mode & 0o7777)
             file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
+            if durable:
+                file.flush()
+                os.fsync(file.fileno())
         os.replace(beside, target)
     except BaseException:
         with contextlib.suppress(OSError):

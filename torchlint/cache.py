@@ -38,6 +38,7 @@ _DOUBT = 2_000_000_000  # ns: what was written so shortly before a run may have 
 _UNSURE = (0, 0, 0)
 _GONE = (-1, -1, -1)
 _SLACK = 1000  # paths that may be left over before they are thrown out
+_ENDING = ".cache"
 _KEPT = 60 * 86400  # s: files that no run has written for so long are removed
 _KINDS: tuple[Any, ...] = (Outcome, Finding, Place, Span, Related, Fix, Verb, Severity, Safety)
 _NUMBERS = {kind: number for number, kind in enumerate(_KINDS)}
@@ -69,9 +70,9 @@ def clean(directory: str) -> int:
     """
     count = 0
     for name in os.listdir(directory) if os.path.isdir(directory) else ():
-        if name.endswith(".cache") or ".cache." in name:
+        if _is_ours(name):
             os.unlink(os.path.join(directory, name))
-            count += name.endswith(".cache")
+            count += name.endswith(_ENDING)
     if os.path.isdir(directory) and not os.listdir(directory):
         os.rmdir(directory)
     return count
@@ -485,17 +486,15 @@ class Cache:
         behind = marshal.dumps((self._digests, self._evidence, self._names, self._there, self._words))
         parts = (self._walk, self._tree, self._places, self._groups, self._torch, self._paths, self._stamps.tobytes())
         body = marshal.dumps((self._key, _sum(behind), self._size, *parts, self._outcomes, self._asked))
-        beside = f"{self._file}.{os.getpid()}"
+        from torchlint import atomic
+
         try:
             os.makedirs(self._directory, mode=0o700, exist_ok=True)
             if not os.path.exists(self._file):
                 _prune(self._directory)
-            with open(beside, "wb") as file:
-                for start, part in ((_MAGIC, body), (_sum(behind), behind)):
-                    file.write(start + _sum(part) + len(part).to_bytes(8, "big") + part)
-            os.replace(beside, self._file)
+            atomic.write(self._file, _framed(_MAGIC, body) + _framed(_sum(behind), behind), durable=False)
         except OSError:
-            _unlink(beside)
+            return
 
     def _compact(self) -> None:
         """Throw out files and names that nothing rests on any more."""
@@ -579,13 +578,24 @@ def _name(key: str) -> str:
     import zlib
 
     data = key.encode(errors="surrogatepass")
-    return f"{zlib.crc32(data):08x}{zlib.adler32(data):08x}.cache"
+    return f"{zlib.crc32(data):08x}{zlib.adler32(data):08x}{_ENDING}"
+
+
+def _is_ours(name: str) -> bool:
+    """Whether a file is a cache, or what a killed run has left beside one."""
+    key, found, rest = name.partition(_ENDING)
+    return bool(found) and len(key) == 16 and (not rest or rest.startswith(".torchlint-"))
 
 
 def _sum(data: bytes) -> bytes:
     import zlib
 
     return zlib.crc32(data).to_bytes(4, "big")
+
+
+def _framed(start: bytes, part: bytes) -> bytes:
+    """A part as `_read` takes it."""
+    return start + _sum(part) + len(part).to_bytes(8, "big") + part
 
 
 def _read(file: BinaryIO, start: bytes) -> bytes | None:
@@ -645,16 +655,11 @@ def _restored(value: Any) -> Any:
 
 
 def _prune(directory: str) -> None:
-    """Remove caches that no run has written for a long time, and what killed runs have left."""
-    with os.scandir(directory) as scan:
-        for entry in scan:
-            age = time.time() - entry.stat().st_mtime
-            if (entry.name.endswith(".cache") and age > _KEPT) or (".cache." in entry.name and age > 3600):
-                _unlink(entry.path)
+    """Remove what no run has written for a long time."""
+    from contextlib import suppress
 
-
-def _unlink(path: str) -> None:
-    try:
-        os.unlink(path)
-    except OSError:
-        return
+    for name in os.listdir(directory):
+        path = os.path.join(directory, name)
+        with suppress(OSError):
+            if _is_ours(name) and time.time() - os.stat(path).st_mtime > _KEPT:
+                os.unlink(path)
