@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from tests.lsp.client import Client, applied, edits_of
+from torchlint import hygiene, packs
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -262,6 +263,16 @@ def test_commands(client: Client) -> None:
         return client.request("workspace/executeCommand", {"command": f"torchlint.{name}", "arguments": arguments})
 
     assert "Fixed" in command("explain", "TL101")["markdown"]
+    rules = command("rules")
+    codes = [rule["code"] for rule in rules]
+    assert codes == sorted({rule.code for rule in (*packs.load(), *hygiene.RULES)})
+    assert next(rule for rule in rules if rule["code"] == "TL702") == {
+        "code": "TL702",
+        "name": "state-dict-alias-snapshot",
+        "category": "correctness",
+        "title": "A kept `state_dict()` refers to the living weights, so the snapshot follows the training.",
+        "evidence": True,
+    }
     assert '"open"' in command("debugInformation")
     assert command("applyFixAll", uri) is True
     assert client.applied

@@ -12,6 +12,7 @@ from typing import Any
 from lsprotocol import types
 
 from torchlint import __version__
+from torchlint.docs import doc_of
 from torchlint.lsp import actions
 from torchlint.lsp.convert import page
 from torchlint.lsp.core import Server
@@ -35,6 +36,25 @@ async def explain(ls: Server, *arguments: Any) -> dict[str, str] | None:
         uri = uri_of(rule.file) if there else rule.url or ""
         await ls.window_show_document_async(types.ShowDocumentParams(uri, external=not there, take_focus=True))
     return {"title": rule.name, "markdown": page(rule)}
+
+
+async def list_rules(ls: Server, *_: Any) -> list[dict[str, Any]]:
+    """All rules that hold here, by code: what a person picks one from."""
+    return await ls.run(_listed, ls)
+
+
+def _listed(ls: Server) -> list[dict[str, Any]]:
+    rules = {rule.code: rule for rule in ls.session.rules().values()}
+    return [
+        {
+            "code": code,
+            "name": rule.name,
+            "category": rule.category.value,
+            "title": doc_of(rule).title,
+            "evidence": rule.evidence is not None,
+        }
+        for code, rule in sorted(rules.items())
+    ]
 
 
 async def apply_fix_all(ls: Server, *arguments: Any) -> bool:
@@ -116,6 +136,7 @@ async def debug_information(ls: Server, *_: Any) -> str:
 
 COMMANDS = {
     "torchlint.explain": explain,
+    "torchlint.rules": list_rules,
     "torchlint.applyFixAll": apply_fix_all,
     "torchlint.reload": reload,
     "torchlint.prove": prove,

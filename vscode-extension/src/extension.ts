@@ -24,6 +24,15 @@ export interface Api {
   status(): { text: string; detail?: string; severity: vscode.LanguageStatusSeverity };
 }
 
+/** A rule as the server lists it. */
+interface Rule {
+  code: string;
+  name: string;
+  category: string;
+  title: string;
+  evidence: boolean;
+}
+
 /** Failures that the user has to know of go to one place, which has words for them; requests that fail go to the log alone. */
 class Client extends LanguageClient {
   constructor(server: ServerOptions, options: LanguageClientOptions, private readonly onFailure: (why: string) => void) {
@@ -249,27 +258,32 @@ class Torchlint {
       vscode.window.setStatusBarMessage("torchlint: nothing that is safe to fix here", 3000);
   }
 
-  private async ruleName(): Promise<string | undefined> {
+  /** One of the rules, picked from a list that begins with those whose findings are under the cursor. */
+  private async pickRule(title: string, fits: (rule: Rule) => boolean = () => true): Promise<string | undefined> {
+    const rules = (await this.execute<Rule[]>("torchlint.rules"))?.filter(fits);
+    if (!rules) return void vscode.window.showWarningMessage(this.shown.detail ?? "The server of torchlint has not started yet.");
     const editor = vscode.window.activeTextEditor;
-    const here = editor
-      ? vscode.languages
-          .getDiagnostics(editor.document.uri)
-          .filter((item) => item.source === "torchlint" && item.range.contains(editor.selection.active))
-          .map((item) => String(typeof item.code === "object" ? item.code.value : item.code))
-      : [];
-    return vscode.window.showInputBox({ title: "torchlint", prompt: "Name or code of a rule", value: here[0] ?? "missing-zero-grad" });
+    const found = editor ? vscode.languages.getDiagnostics(editor.document.uri).filter((item) => item.source === "torchlint" && item.range.contains(editor.selection.active)) : [];
+    const here = found.map((item) => String(typeof item.code === "object" ? item.code.value : item.code));
+    const item = ({ code, name, category, title: detail }: Rule) => ({ label: name, description: `${code}  ${category}`, detail: detail.replaceAll("`", "") });
+    const group = (label: string) => ({ label, kind: vscode.QuickPickItemKind.Separator });
+    const first = rules.filter((rule) => here.includes(rule.name));
+    const rest = rules.filter((rule) => !here.includes(rule.name));
+    const items: vscode.QuickPickItem[] = first.length ? [group("under the cursor"), ...first.map(item), group("all others"), ...rest.map(item)] : rest.map(item);
+    const options = { title, placeHolder: "A name, a code, a category, or a word of what goes wrong", matchOnDescription: true, matchOnDetail: true };
+    return (await vscode.window.showQuickPick(items, options))?.label;
   }
 
   private async explain(given?: string): Promise<void> {
-    const name = given ?? (await this.ruleName());
+    const name = given ?? (await this.pickRule("Explain a Rule"));
     if (!name) return;
     const found = await this.execute<{ title: string; markdown: string } | null>("torchlint.explain", name);
     if (found) await this.pages.show(`${found.title}.md`, found.markdown);
-    else void vscode.window.showWarningMessage(`torchlint has no rule ${name}`);
+    else void vscode.window.showWarningMessage(`torchlint has no rule ${name}.`);
   }
 
   private async prove(): Promise<void> {
-    const name = await this.ruleName();
+    const name = await this.pickRule("Prove a Rule with Your torch", (rule) => rule.evidence);
     if (!name) return;
     const run = () => this.execute<{ ok: boolean; text: string }>("torchlint.prove", name, this.interpreter?.command[0] ?? null);
     const result = await vscode.window.withProgress({ location: vscode.ProgressLocation.Notification, title: `Running the evidence of ${name}` }, run);

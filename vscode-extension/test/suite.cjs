@@ -212,6 +212,20 @@ const tests = {
     await until("the page", () => tabs().some((label) => label.includes("state-dict-alias-snapshot")));
     assert.ok(!vscode.workspace.textDocuments.some((document) => document.isUntitled && document.isDirty && document.languageId === "markdown"));
   },
+  async "every rule can be picked from a list, those under the cursor first"() {
+    const { uri } = await open("train.py");
+    const alias = await finding(uri, "state-dict-alias-snapshot");
+    vscode.window.activeTextEditor.selection = new vscode.Selection(alias.range.start, alias.range.start);
+    const rules = await vscode.commands.executeCommand("torchlint.rules");
+    assert.ok(rules.length > 50 && rules.every(({ code, name, category, title }) => code && name && category && title));
+    await vscode.commands.executeCommand("workbench.action.closeAllEditors");
+    await open("train.py");
+    vscode.window.activeTextEditor.selection = new vscode.Selection(alias.range.start, alias.range.start);
+    void vscode.commands.executeCommand("torchlint.explainRule");
+    await pause(2000);
+    await vscode.commands.executeCommand("workbench.action.acceptSelectedQuickOpenItem");
+    await until("the page", () => tabs().some((label) => label.includes("state-dict-alias-snapshot")));
+  },
   async "debug information is a page"() {
     await vscode.commands.executeCommand("torchlint.showDebugInformation");
     const page = await until("the page", () => vscode.workspace.textDocuments.find((document) => document.uri.scheme === "torchlint" && document.uri.path.endsWith(".json")));

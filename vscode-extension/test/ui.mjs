@@ -96,9 +96,11 @@ async function test({ page, port, home, step, until, shot }) {
 
   // explain, restart
   await code.open("train.py");
-  await code.palette("torchlint: Explain a Rule");
-  await page.waitForSelector(".quick-input-widget input");
-  await page.keyboard.type("missing-zero-grad");
+  await code.palette("torchlint: Explain a Rule…");
+  await page.locator(".quick-input-list .monaco-list-row", { hasText: "TL101" }).first().waitFor();
+  await shot("rules");
+  await page.keyboard.type("TL101");
+  await page.locator(".quick-input-list .monaco-list-row.focused", { hasText: "missing-zero-grad" }).first().waitFor();
   await page.keyboard.press("Enter");
   await page.locator(".tab", { hasText: "missing-zero-grad" }).first().waitFor();
   await page.waitForTimeout(1500);
