@@ -1,9 +1,10 @@
 """The epoch's average divides by the wrong count and depends on the batch size.
 
 A sum of batch means has to be divided by the number of batches, `len(loader)`; a sum over samples by the number of
-samples, `len(loader.dataset)`. Crossed, the number is wrong by about the batch size: in the evidence an average loss
-of 1.0 is reported as 0.016 or as 62.5. It still falls from epoch to epoch, but early stopping thresholds, plateau
-schedules and every comparison with a run of another batch size are off.
+samples, `len(loader.dataset)` or what the loop has counted (`seen += x.size(0)`). Crossed, the number is wrong by
+about the batch size: in the evidence an average loss of 1.0 is reported as 0.016 or as 62.5. It still falls from
+epoch to epoch, but early stopping thresholds, plateau schedules and every comparison with a run of another batch size
+are off.
 
 ```py bad
 import torch
@@ -154,9 +155,9 @@ The reported number changes by about the batch size, so it cannot be compared wi
 import ast
 
 from torchlint.api import (
+    UNKNOWN,
     Category,
     Evidence,
-    Finding,
     Findings,
     Fix,
     Measured,
@@ -165,7 +166,9 @@ from torchlint.api import (
     Total,
     Value,
     finding,
+    is_batch_size,
     operations,
+    reduced,
     replace,
     roles,
     rule,
@@ -174,60 +177,79 @@ from torchlint.api import (
 )
 
 
-@rule("TL211", "epoch-average-denominator", Category.SUSPICIOUS, since="0.1", triggers=("len(", "enumerate(", "range("))
+@rule(
+    "TL211",
+    "epoch-average-denominator",
+    Category.SUSPICIOUS,
+    since="0.1",
+    triggers=("len(", ".size(", ".shape", "enumerate(", "range("),
+)
 def check(module: Module) -> Findings:
-    for division in operations(module, ast.Div, calling=("enumerate", "range")):
-        found = _by_last_index(division, module)
-        if found is not None:
-            yield found
-    for division in operations(module, ast.Div, calling=("len",)):
-        counted = division.right.argument(0) if division.right.call_of("len") else None
-        if counted is None:
-            continue
-        total = total_of(division.left, module)
+    for division in operations(module, ast.Div, calling=("len", "size", "enumerate", "range", "item")):
+        total = total_of(division.left, module) if division.right.kind in _MAY_COUNT else None
         if total is None or any(node is division.node for node in ast.walk(total.loop)):
             continue
-        divisor, unit = _divisor(counted, total), summand_unit(total.added)
-        if divisor is None or unit is None or divisor == unit:
-            continue
-        size = ast.unparse(division.right_node)
-        message = (
-            f"a sum of batch means is divided by the number of samples, `{size}`"
-            if unit == "batch"
-            else f"a sum over samples is divided by the number of batches, `{size}`"
-        )
-        yield finding(
-            module.place(division.node),
-            message,
-            see=[(module.place(total.node), "it is added up here")],
-            fix=_other_count(division.right_node, unit),
-        )
+        wrong = _by_len(division, total) or _by_counted_samples(division, total, module)
+        wrong = wrong or _by_last_index(division, total, module)
+        if wrong is not None:
+            message, fix = wrong
+            yield finding(
+                module.place(division.node), message, see=[(module.place(total.node), "it is added up here")], fix=fix
+            )
 
 
-def _by_last_index(division: Operation, module: Module) -> Finding | None:
-    """The finding on a total that is divided by the index of the loop that added it up."""
+_MAY_COUNT = ("call", "element", "union", "binary")
+
+
+def _by_len(division: Operation, total: Total) -> tuple[str, Fix | None] | None:
+    """What is wrong with a division by `len(...)`: it counts what the total does not stand for."""
+    counted = division.right.argument(0) if division.right.call_of("len") else None
+    if counted is None:
+        return None
+    divisor, unit = _divisor(counted, total), summand_unit(total.added)
+    if divisor is None or unit is None or divisor == unit:
+        return None
+    size = ast.unparse(division.right_node)
+    message = (
+        f"a sum of batch means is divided by the number of samples, `{size}`"
+        if unit == "batch"
+        else f"a sum over samples is divided by the number of batches, `{size}`"
+    )
+    return message, _other_count(division.right_node, unit)
+
+
+def _by_counted_samples(division: Operation, total: Total, module: Module) -> tuple[str, Fix | None] | None:
+    """What is wrong with a sum of batch means over the samples that the same loop has counted."""
+    loss = reduced(total.added) if summand_unit(total.added) == "batch" else None
+    count = total_of(division.right, module) if loss is not None else None
+    if loss is None or count is None or count.loop is not total.loop or _has_single_samples(total):
+        return None
+    if is_batch_size(count.added, loss.loss) is not True:
+        return None
+    message = f"a sum of batch means is divided by the number of samples, `{ast.unparse(division.right_node)}`"
+    if not isinstance(total.node, ast.AugAssign) or not isinstance(count.node, ast.AugAssign):
+        return message, None
+    mean, size = total.node.value, ast.unparse(count.node.value)
+    product = f"{ast.unparse(mean)} * {size}" if isinstance(mean, ast.Call | ast.Name | ast.Attribute) else None
+    title = "Add the sum over the batch, which changes the reported number"
+    return message, None if product is None else Fix.unsafe(title, replace(mean, product))
+
+
+def _by_last_index(division: Operation, total: Total, module: Module) -> tuple[str, Fix] | None:
+    """What is wrong with a total that is divided by the index of the loop that added it up."""
     index = division.right
     counter = index.base
-    if index.kind != "element" or counter is None:
+    if index.kind != "element" or counter is None or len(counter.arguments) != 1:
         return None
-    from_zero = (counter.name == "range" and len(counter.arguments) == 1) or (
-        index.name == "index" and len(counter.arguments) == 1 and counter.argument(1, "start") is None
-    )
-    total = total_of(division.left, module) if from_zero else None
-    if total is None or division.frame.value(total.loop.iter).key != counter.key:
+    from_zero = counter.name == "range" or (index.name == "index" and counter.argument(1, "start") is None)
+    if not from_zero or division.frame.value(total.loop.iter).key != counter.key:
         return None
-    if any(node is division.node for node in ast.walk(total.loop)) or not _is_in_every_round(total, module):
+    if not _is_in_every_round(total, module):
         return None
     name = ast.unparse(division.right_node)
-    return finding(
-        module.place(division.node),
-        f"the sum is divided by `{name}`, the index of the last round, which is one less than their number",
-        see=[(module.place(total.node), "it is added up here")],
-        fix=Fix.unsafe(
-            "Divide by the number of rounds, which changes the reported number",
-            replace(division.right_node, f"{name} + 1"),
-        ),
-    )
+    message = f"the sum is divided by `{name}`, the index of the last round, which is one less than their number"
+    title = "Divide by the number of rounds, which changes the reported number"
+    return message, Fix.unsafe(title, replace(division.right_node, f"{name} + 1"))
 
 
 def _is_in_every_round(total: Total, module: Module) -> bool:
@@ -242,19 +264,26 @@ def _is_in_every_round(total: Total, module: Module) -> bool:
 def _divisor(counted: Value, total: Total) -> str | None:
     """What `len(counted)` counts, if it belongs to the loader that the loop runs over."""
     loader = total.iterable
-    made = isinstance(loader.node, ast.Call) and loader.kind == "instance" and loader.name == roles.LOADER
-    if made:
-        size = loader.argument(1, "batch_size")
-        if size is None or (size.kind == "const" and size.const in (1, None)):
-            return None
+    if _has_single_samples(total):
+        return None
     if counted.kind == "attribute" and counted.name == "dataset" and counted.base is not None:
         return "samples" if counted.base.key == loader.key else None
     if not loader.is_instance(roles.LOADER):
         return None
     if counted.key == loader.key:
         return "batch"
-    dataset = loader.argument(0, "dataset") if made else None
+    dataset = loader.argument(0, "dataset") if _is_made(loader) else None
     return "samples" if dataset is not None and dataset.known and dataset.key == counted.key else None
+
+
+def _is_made(loader: Value) -> bool:
+    return isinstance(loader.node, ast.Call) and loader.kind == "instance" and loader.name == roles.LOADER
+
+
+def _has_single_samples(total: Total) -> bool:
+    """Whether the loop goes through batches of one, for which a mean is a sum."""
+    size = total.iterable.argument(1, "batch_size") if _is_made(total.iterable) else UNKNOWN
+    return size is None or (size.kind == "const" and size.const in (1, None))
 
 
 def _other_count(divisor: ast.expr, unit: str) -> Fix | None:

@@ -71,3 +71,34 @@ class Autoencoder:
                     total += nn.functional.mse_loss(self.model(batches[i]), batches[i])
         total /= i  # TL211
         return total.item()
+
+
+def counted_by_hand(model, loader, optimizer):
+    criterion = nn.CrossEntropyLoss()
+    running_loss, total, correct = 0.0, 0, 0
+    model.train()
+    for inputs, labels in loader:
+        optimizer.zero_grad()
+        outputs = model(inputs)
+        loss = criterion(outputs, labels)
+        loss.backward()
+        optimizer.step()
+        running_loss += loss.item()
+        total += labels.size(0)
+        correct += outputs.argmax(1).eq(labels).sum().item()
+    return running_loss / total, correct / total  # TL211
+
+
+class Counter:
+    def __init__(self, model):
+        self.model = model
+        self.criterion = nn.MSELoss()
+
+    def validate(self, loader):
+        loss_sum, seen = 0.0, 0
+        for batch in tqdm(loader):
+            x, y = batch["x"].cuda(), batch["y"].cuda()
+            loss_sum = loss_sum + self.criterion(self.model(x), y).detach()
+            seen += x.shape[0]
+        loss_sum /= seen  # TL211
+        return loss_sum.item()

@@ -132,3 +132,32 @@ def counted_on(model, loader):
         total += model(x).item()
     i += 1
     return total / i
+
+
+def counted_by_hand(model, loader: DataLoader, other: nn.Module):
+    criterion = nn.CrossEntropyLoss()
+    total, summed, batches, samples, others = 0.0, 0.0, 0, 0, 0
+    for x, y in loader:
+        total += criterion(model(x), y).item()
+        summed += criterion(model(x), y).item() * x.size(0)
+        batches += 1
+        samples += x.size(0)
+        others += other(x).size(0)
+    return total / batches, summed / samples, total / others
+
+
+def one_at_a_time(model, dataset):
+    total, samples = 0.0, 0
+    for x, y in DataLoader(dataset, batch_size=1):
+        total += F.mse_loss(model(x), y).item()
+        samples += len(x)
+    return total / samples
+
+
+def sums(model, loader, criterion):
+    total, unknown, samples = 0.0, 0.0, 0
+    for x, y in loader:
+        total += F.cross_entropy(model(x), y, reduction="sum").item()
+        unknown += criterion(model(x), y).item()
+        samples += len(y)
+    return total / samples, unknown / samples
