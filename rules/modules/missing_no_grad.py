@@ -118,6 +118,8 @@ Functions that nothing in the project calls, unless they detach the output: thei
 
 from __future__ import annotations
 
+import ast
+
 from torchlint.api import (
     Category,
     Event,
@@ -126,6 +128,7 @@ from torchlint.api import (
     Findings,
     Measured,
     Module,
+    Place,
     Trace,
     Value,
     finding,
@@ -233,7 +236,19 @@ _PLAIN_CONTEXTS = frozenset({"torch.amp.autocast", "torch.autocast", "torch.cuda
 
 def _report(module: Module, run: Event, off: Event) -> Finding:
     message = f"`{module.code(run.node)}` records for a backward pass that never comes: gradients are not switched off"
-    return finding(run, message, see=[(off, "evaluation begins here")])
+    see: list[tuple[Event | Place, str]] = [(off, "evaluation begins here")]
+    call = _call_from(off, run)
+    if call is not None:
+        see.append((module.place(call, off.frame), "it is run from here"))
+    return finding(run, message, see=see)
+
+
+def _call_from(off: Event, run: Event) -> ast.Call | None:
+    """The call, beside the switch to evaluation, that leads to the run; `None` where both stand in one function."""
+    frame = run.frame
+    while frame.parent is not None and frame.parent is not off.frame:
+        frame = frame.parent
+    return frame.call if frame.parent is off.frame else None
 
 
 def evidence() -> Evidence:
