@@ -175,6 +175,13 @@ def test_a_check_imports_little(tmp_path: Path) -> None:
     assert not (HEAVY & loaded) - paid
 
 
+def test_the_process_that_checks_a_workspace_imports_nothing_of_the_protocol() -> None:
+    script = "import torchlint.lsp.worker, sys; print(*{name.split('.')[0] for name in sys.modules})"
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, env=environment)
+    assert not {"lsprotocol", "pygls", "asyncio", "libcst", "torch"} & set(done.stdout.split())
+
+
 def test_torch_is_never_imported_by_a_check(tmp_path: Path) -> None:
     (tmp_path / "train.py").write_text(BAD)
     for arguments in (

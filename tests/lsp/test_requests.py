@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import time
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -327,6 +329,94 @@ def test_the_whole_workspace_with_progress(tmp_path: Path) -> None:
     client.notify("workspace/didChangeConfiguration", {"settings": {"torchlint": {"diagnosticMode": "openFilesOnly"}}})
     client.until(lambda: not any(client.diagnostics[uri] for uri in uris), "nothing for what is not open")
     assert client.close() == 0
+
+
+WHOLE = {"settings": {"diagnosticMode": "workspace"}}
+ODD = '''"""It does something odd."""
+
+import os
+import time
+from torchlint.api import *  # noqa
+
+
+@rule("ZZ103", "odd", Category.SUSPICIOUS, since="0.1")
+def check(module):
+    {does}
+    yield from ()
+'''
+
+
+def with_an_odd_rule(folder: Path, does: str) -> None:
+    (folder / "lint").mkdir()
+    (folder / "lint" / "odd.py").write_text(ODD.format(does=does))
+    (folder / "torchlint.toml").write_text('packs = ["lint"]\nextend-select = ["odd"]\nexclude = ["lint"]\n')
+
+
+def processes_in(file: Path) -> list[int]:
+    """The processes that have written their number to a file and are still there."""
+    numbers = [int(line) for line in file.read_text().split()] if file.exists() else []
+    return [number for number in numbers if not _gone(number)]
+
+
+def _gone(process: int) -> bool:
+    try:
+        state = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0]
+    except FileNotFoundError:
+        return True
+    return state in "ZX"
+
+
+def test_what_is_open_counts_while_the_workspace_is_checked(tmp_path: Path) -> None:
+    for number in range(3):
+        (tmp_path / f"loss{number}.py").write_text(LOSS)
+    client = Client(tmp_path, VSCODE["capabilities"], initializationOptions=WHOLE)
+    uri = client.open("loss1.py", "import torch\n")
+    client.until(lambda: bool(client.ended), "the end of the progress")
+    assert [len(client.wait(client.uri(f"loss{number}.py"))) for number in range(3)] == [1, 0, 1]
+    client.change(uri, LOSS, 2)
+    assert len(client.wait(uri, 2)) == 1
+    assert client.close() == 0
+
+
+def test_a_check_of_the_workspace_that_falls_over_is_told_once(tmp_path: Path) -> None:
+    with_an_odd_rule(tmp_path, "module.path.endswith('b.py') and os._exit(3)")
+    for name in ("a.py", "b.py", "c.py"):
+        (tmp_path / name).write_text(LOSS)
+    client = Client(tmp_path, VSCODE["capabilities"], initializationOptions=WHOLE)
+    client.until(lambda: bool(client.ended), "the end of the progress")
+    client.until(lambda: bool(client.logs), "a message")
+    assert client.codes(client.uri("a.py")) == ["softmax-before-cross-entropy"]
+    assert client.codes(client.open("c.py", LOSS), 1) == ["softmax-before-cross-entropy"]
+    assert client.logs == ["checking the workspace ended after 1 of 3 files"]
+    assert client.close() == 0
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs /proc")
+@pytest.mark.parametrize("size", [0, 100_000], ids=["one process", "several"])
+def test_a_check_of_the_workspace_makes_room_and_ends_when_it_is_not_wanted(tmp_path: Path, size: int) -> None:
+    pids = tmp_path / "pids"
+    with_an_odd_rule(tmp_path, f"open({str(pids)!r}, 'a').write(f'{{os.getpid()}}\\n'); time.sleep(60)")
+    for number in range(20):
+        (tmp_path / f"loss{number}.py").write_text(LOSS + "#" * size + "\n")
+    wanted = min(2, len(os.sched_getaffinity(0))) if size else 1
+    client = Client(tmp_path, VSCODE["capabilities"], initializationOptions=WHOLE)
+    for settings in ({"diagnosticMode": "workspace", "ignore": ["TL101"]}, {"diagnosticMode": "openFilesOnly"}):
+        _until(lambda: len(processes_in(pids)) == wanted, "the processes of the check")
+        before = processes_in(pids)
+        assert all(os.getpriority(os.PRIO_PROCESS, number) > os.getpriority(os.PRIO_PROCESS, 0) for number in before)
+        assert {os.getsid(number) for number in before} == {os.getsid(client.process.pid)}
+        client.notify("workspace/didChangeConfiguration", {"settings": {"torchlint": settings}})
+        _until(lambda before=before: all(map(_gone, before)), "the end of the former check")  # type: ignore[misc]
+    time.sleep(0.5)
+    assert not processes_in(pids)
+    assert client.close() == 0
+
+
+def _until(condition: Callable[[], bool], what: str) -> None:
+    deadline = time.monotonic() + 30
+    while not condition():
+        assert time.monotonic() < deadline, f"waited in vain for {what}"
+        time.sleep(0.05)
 
 
 # what goes wrong

@@ -82,7 +82,7 @@ def _checked(workspace: Workspace, found: list[File], options: argparse.Namespac
 
     progress = Progress(len(found), not options.quiet)
     try:
-        answers = outcomes(workspace, found, options.jobs, progress.step)
+        answers = outcomes(workspace, found, options.jobs, lambda done: progress.step(len(done)))
         return [(file, outcome) for file, outcome in answers if outcome is not None]
     finally:
         progress.clear()

@@ -21,6 +21,7 @@ from torchlint.workspace import Workspace, shown
 if TYPE_CHECKING:
     from torchlint.cache import Cache
     from torchlint.cli.before import Before
+    from torchlint.cli.parallel import Done
 
 _STDIN = "-"
 
@@ -95,13 +96,17 @@ def _staged(workspace: Workspace, paths: list[str], options: argparse.Namespace)
 
 def _run(workspace: Workspace, files: list[File], options: argparse.Namespace, cache: Cache | None) -> Total:
     progress = Progress(len(files), not options.quiet)
+
+    def tell(done: Done) -> None:
+        progress.step(len(done))
+
     mends = options.fix or options.fix_only or options.diff or options.add_ignore is not None
     if options.review and mends:
         raise SettingsError("--review", "this asks about each fix; it cannot be used with options that do not ask")
     mender = _Mender(workspace, options) if mends else None
     by_file: list[tuple[File, Outcome]] = []
     try:
-        for file, outcome in _outcomes(workspace, files, options.jobs, progress, cache):
+        for file, outcome in outcomes(workspace, files, options.jobs, tell, cache):
             if outcome is not None:
                 by_file.append((file, outcome))
     finally:
@@ -124,15 +129,15 @@ def _run(workspace: Workspace, files: list[File], options: argparse.Namespace, c
 
 def _review(
     workspace: Workspace,
-    outcomes: list[tuple[File, Outcome]],
+    found: list[tuple[File, Outcome]],
     files: int,
     options: argparse.Namespace,
     before: Before | None,
 ) -> Total:
     from torchlint.cli.review import review
 
-    done = review(workspace, outcomes, options, before)
-    total = Total.of([outcome for _, outcome in done.outcomes], files, len(outcomes))
+    done = review(workspace, found, options, before)
+    total = Total.of([outcome for _, outcome in done.outcomes], files, len(found))
     if before is not None:
         total = before.added_to(total, prune=False)
     options.silent = True  # the findings were shown, one by one
@@ -143,7 +148,7 @@ def _review(
 
 
 def _before(
-    workspace: Workspace, files: list[File], outcomes: list[tuple[File, Outcome]], options: argparse.Namespace
+    workspace: Workspace, files: list[File], found: list[tuple[File, Outcome]], options: argparse.Namespace
 ) -> Before | None:
     """What was there before, if anything is to be subtracted."""
     if options.since is None and options.baseline is None:
@@ -153,8 +158,7 @@ def _before(
 
     before = Before(workspace, files, options)
     if options.since is not None:
-        progress = Progress(0, False)
-        before.ask(outcomes, options.since, lambda past, asked: _outcomes(past, asked, options.jobs, progress))
+        before.ask(found, options.since, lambda past, asked: outcomes(past, asked, options.jobs, lambda _: None))
     return before
 
 
@@ -171,18 +175,31 @@ def _has_baseline(workspace: Workspace, files: Sequence[File]) -> bool:
     return any(baseline_of(workspace.settings(folder), folder, places, workspace.tree.has) for folder in above)
 
 
-def _outcomes(
-    workspace: Workspace, files: list[File], jobs: int | None, progress: Progress, cache: Cache | None = None
+def outcomes(
+    workspace: Workspace,
+    files: list[File],
+    jobs: int | None,
+    tell: Callable[[Done], None],
+    cache: Cache | None = None,
+    home: str | None = None,
 ) -> Iterable[tuple[File, Outcome | None]]:
+    """The outcome of each file, in order: what the cache has, and the rest worked out in so many processes.
+
+    `tell` hears at once, in any order, what more is done. The settings of `home`, by default the working directory,
+    must be right even where they hold for none of the files.
+
+    Raises:
+        SettingsError: for mistakes in the configuration.
+    """
     if cache is None:
-        return _computed(workspace, files, jobs, progress)
+        return _computed(workspace, files, jobs, tell)
     known = cache.known(files)
-    settings = workspace.settings(os.getcwd())
+    settings = workspace.settings(home or os.getcwd())
     if not cache.vouches_for(settings):
         workspace.ruleset(settings)
     rest = [file for number, file in enumerate(files) if number not in known]
-    progress.step(len(known))
-    computed = dict(_computed(workspace, rest, jobs, progress))
+    tell([(files[number], outcome) for number, outcome in known.items()])
+    computed = dict(_computed(workspace, rest, jobs, tell))
     for file, outcome in computed.items():
         cache.add(file, outcome)
     cache.save()
@@ -190,15 +207,15 @@ def _outcomes(
 
 
 def _computed(
-    workspace: Workspace, files: list[File], jobs: int | None, progress: Progress
+    workspace: Workspace, files: list[File], jobs: int | None, tell: Callable[[Done], None]
 ) -> Iterable[tuple[File, Outcome | None]]:
-    if not files:
-        return []
-    if len(files) == 1:
-        return [(files[0], workspace.check(files[0]))]
-    from torchlint.cli.parallel import outcomes
+    if len(files) < 2:
+        done = [(file, workspace.check(file)) for file in files]
+        tell(done)
+        return done
+    from torchlint.cli import parallel
 
-    return outcomes(workspace, files, jobs, progress.step)
+    return parallel.outcomes(workspace, files, jobs, tell)
 
 
 class _Mender:

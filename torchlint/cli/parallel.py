@@ -14,6 +14,8 @@ from torchlint.discovery import File
 from torchlint.engine import Outcome
 from torchlint.workspace import Workspace, shown
 
+Done = Sequence[tuple[File, Outcome | None]]
+
 _WORTH_IT = 1_500_000  # bytes of source below which one process is faster
 _CHUNKS_EACH = 12  # per process: enough to share the work evenly, few enough to keep neighbouring files together
 _TOKEN = 4
@@ -26,18 +28,19 @@ class _Worker(NamedTuple):
 
 
 def outcomes(
-    workspace: Workspace, files: Sequence[File], jobs: int | None, step: Callable[[int], None]
+    workspace: Workspace, files: Sequence[File], jobs: int | None, tell: Callable[[Done], None]
 ) -> Iterator[tuple[File, Outcome | None]]:
-    """The outcome of each file, in order; `step` is told how many files more are done."""
+    """The outcome of each file, in order; `tell` hears at once, in any order, what more is done."""
     sizes = [_size(file.path) for file in files]
     processes = _processes(jobs, sum(sizes), len(files))
     if processes == 1:
         for file in files:
-            yield file, workspace.check(file)
-            step(1)
+            done = file, workspace.check(file)
+            tell([done])
+            yield done
             _sweep()
         return
-    results = _forked(workspace, files, _chunks(files, sizes, processes * _CHUNKS_EACH), processes, step)
+    results = _forked(workspace, files, _chunks(files, sizes, processes * _CHUNKS_EACH), processes, tell)
     for number, file in enumerate(files):
         yield file, results.get(number)
 
@@ -86,7 +89,7 @@ def _chunks(files: Sequence[File], sizes: Sequence[int], count: int) -> list[ran
 
 
 def _forked(
-    workspace: Workspace, files: Sequence[File], chunks: list[range], processes: int, step: Callable[[int], None]
+    workspace: Workspace, files: Sequence[File], chunks: list[range], processes: int, tell: Callable[[Done], None]
 ) -> dict[int, Outcome]:
     """Outcomes by the number of the file. Workers take chunk numbers from one pipe and answer through one each."""
     import pickle
@@ -118,7 +121,7 @@ def _forked(
             done.add(chunk)
             results.update(found)
             workspace.problems.extend(problem for problem in problems if problem not in workspace.problems)
-            step(len(chunks[chunk]))
+            tell([(files[number], found.get(number)) for number in chunks[chunk]])
     finally:
         if feed >= 0:
             os.close(feed)

@@ -16,6 +16,7 @@ from pygls.lsp.server import LanguageServer
 from pygls.protocol import LanguageServerProtocol, default_converter
 
 from torchlint import __version__
+from torchlint.engine import Outcome
 from torchlint.lsp import background
 from torchlint.lsp.convert import SOURCE, Shows, Units, diagnostic, of_problem
 from torchlint.lsp.documents import Documents, path_of, uri_of
@@ -249,21 +250,21 @@ class Server(LanguageServer):
         except Exception as failure:
             self.tell(f"checking the workspace: {type(failure).__name__}: {failure}", types.MessageType.Error)
 
-    async def show_closed(self, result: Result) -> None:
-        """Publish the findings in a file that is not open."""
-        uri = uri_of(result.path)
-        if self.documents.document(uri) is not None:
+    async def show_closed(self, path: str, outcome: Outcome) -> None:
+        """Publish what was found in a file on disk, if it is not open."""
+        uri = uri_of(path)
+        made = await self.run(self._of_disk, uri, path, outcome) if outcome.findings else []
+        self.session.rests_on(path, outcome)
+        if self.documents.document(uri) is not None or not (made or uri in self._closed):
             return
-        if result.outcome.findings:
-            units = Units(result, self.workspace.position_encoding, uri)
-            made = await self.run(self._diagnostics, units, {uri: None})
-            if self.documents.document(uri) is not None:
-                return
-            self._closed.add(uri)
-            self.publish(uri, None, made[uri])
-        elif uri in self._closed:
-            self._closed.discard(uri)
-            self.publish(uri, None, [])
+        (self._closed.add if made else self._closed.discard)(uri)
+        self.publish(uri, None, made)
+
+    def _of_disk(self, uri: str, path: str, outcome: Outcome) -> list[types.Diagnostic]:
+        result = self.session.take_over(path, outcome)
+        if result is None:
+            return []
+        return self._diagnostics(Units(result, self.workspace.position_encoding, uri), {uri: None})[uri]
 
     # telling
 
@@ -323,8 +324,7 @@ class Server(LanguageServer):
         finally:
             self.ready = self.ready or mine == self._configured
         self.refresh_all()
-        if self._closed or any(self.session.whole()):
-            self.check_workspace()
+        self.check_workspace()
 
     async def _asked(self, known: Scoped, folders: Sequence[str]) -> Scoped:
         """The settings of each folder, from a client that can be asked; what is not trusted stays so."""

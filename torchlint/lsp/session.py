@@ -98,7 +98,7 @@ class Session:
 
     def dependents(self, path: str) -> list[str]:
         """The checked files whose last result rests on the file."""
-        return [other for other, used in self._used.items() if path in used and other != path]
+        return [other for other, used in list(self._used.items()) if path in used and other != path]
 
     def check(self, path: str, text: str) -> Result:
         """The findings in a text that stands for the file at `path`."""
@@ -195,11 +195,12 @@ class Session:
         """Whether a package manager has put a file there, and nobody has opened its folder."""
         return any(f"/{name}/" in path and not any(name in f for f in self.folders) for name in _INSTALLED)
 
+    def rests_on(self, path: str, outcome: Outcome) -> None:
+        """Remember what the findings in a file rest on that were worked out elsewhere."""
+        self._used[path] = outcome.used
+
     def take_over(self, path: str, outcome: Outcome) -> Result | None:
         """The result for a file on disk whose outcome was worked out elsewhere; `None` if the file is gone."""
-        self._used[path] = outcome.used
-        if not outcome.findings:
-            return Result(path, Lines(""), outcome)
         workspace = self._workspace(path)
         data = workspace.content(path)
         try:
