@@ -21,6 +21,12 @@ from torchlint.torch_version import lower_bounds, of_project
         ({"torchlint.toml": "", ".torchlint.toml": ""}, ".", ".torchlint.toml"),
         ({"torchlint.toml": "", "a/torchlint.toml": ""}, "a/b", "a/torchlint.toml"),
         ({"torchlint.toml": "", "a/pyproject.toml": "[project]\n"}, "a", "torchlint.toml"),
+        (
+            {"torchlint.toml": "", "a/pyproject.toml": '[project]\ndependencies = ["torchlint"]\n'},
+            "a",
+            "torchlint.toml",
+        ),
+        ({"torchlint.toml": "", "a/pyproject.toml": "# no tool.torchlint here\n"}, "a", "torchlint.toml"),
     ],
 )
 def test_the_nearest_file_wins(tmp_path: Path, files: dict[str, str], checked: str, winner: str | None) -> None:
@@ -30,6 +36,25 @@ def test_the_nearest_file_wins(tmp_path: Path, files: dict[str, str], checked: s
     (tmp_path / checked).mkdir(parents=True, exist_ok=True)
     found = load(str(tmp_path / checked)).file
     assert found == (str(tmp_path / winner) if winner else None)
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ('[tool.torchlint]\nselect = ["TL1"]', 2),
+        ('[ tool . "torchlint" ]\nselect = ["TL1"]', 2),
+        ('[tool]\ntorchlint = { preview = false, select = ["TL1"] }', 2),
+        ('[tool]\nblack = {}\ntorchlint.preview = true\ntorchlint.select = ["TL1"]', 4),
+        ('tool.torchlint.select = ["TL1"]\n[project]\nname = "x"', 1),
+        ('tool.torchlint = { select = ["TL1"] }', 1),
+        ('tool = { torchlint = { "select" = ["TL1"] } }', 1),
+    ],
+)
+def test_every_spelling_of_the_table_counts(tmp_path: Path, text: str, line: int) -> None:
+    (tmp_path / "pyproject.toml").write_text(text)
+    found = load(str(tmp_path))
+    assert found.select == ("TL1",)
+    assert found.where("select").endswith(f"pyproject.toml:{line}")
 
 
 @pytest.mark.parametrize(

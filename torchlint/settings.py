@@ -519,9 +519,23 @@ def _config_in(directory: str, has: Callable[[str, str], bool] | None) -> str | 
         path = os.path.join(directory, name)
         if not os.path.isfile(path):
             continue
-        if name != "pyproject.toml" or "tool.torchlint" in _text(path):
+        if name != "pyproject.toml" or _has_table(path):
             return path
     return None
+
+
+def _has_table(path: str) -> bool:
+    """Whether a `pyproject.toml` configures torchlint, in whichever way TOML spells that."""
+    text = _text(path)
+    if "[tool.torchlint" in text:
+        return True
+    if "torchlint" not in text:
+        return False
+    try:
+        tools = _toml(text).get("tool")
+    except ValueError:
+        return True  # which tells the user what is wrong with it
+    return isinstance(tools, dict) and "torchlint" in tools
 
 
 def from_file(path: str, extending: Sequence[str] = ()) -> Settings:
@@ -779,11 +793,13 @@ def _shown(path: str) -> str:
 
 def _line(text: str, key: str) -> int:
     """The line of a key, as well as it can be told without a parser that keeps positions; 0 if it is not found."""
-    start = text.find("[tool.torchlint")
-    name = re.escape(key)
-    found = re.compile(rf"""^\s*(?:\[tool\.torchlint\.|tool\.torchlint\.|\[)?["']?{name}["']?\s*[=.\]]""", re.M).search(
-        text, max(start, 0)
-    )
+    own = r"(?:tool\s*\.\s*)?torchlint"
+    table = re.search(r"^\[tool\.torchlint", text, re.M) or re.search(rf"^\s*\[?\s*{own}\b", text, re.M)
+    start = table.start() if table is not None else 0
+    name = rf"""["']?{re.escape(key)}["']?\s*"""
+    on_a_line = rf"^\s*\[?\s*(?:{own}\s*\.\s*)?{name}[=.\]]"
+    inline = rf"[{{,]\s*{name}[=.]"
+    found = re.compile(on_a_line, re.M).search(text, start) or re.compile(inline).search(text, start)
     return text.count("\n", 0, found.end()) + 1 if found else 0
 
 

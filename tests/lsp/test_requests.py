@@ -213,6 +213,20 @@ def test_hover_on_names_in_the_configuration(client: Client) -> None:
     assert uri not in client.diagnostics, "a configuration file is no program"
 
 
+@pytest.mark.parametrize(
+    ("text", "line", "column", "said"),
+    [
+        ('[tool]\ntorchlint = { ignore = ["TL101"] }\n', 1, 26, "missing-zero-grad"),
+        ('[tool]\ntorchlint.ignore = [\n  "TL101",\n]\n', 2, 4, "missing-zero-grad"),
+        ('[tool]\ntorchlint.ignore = []\nother = ["TL101"]\n', 2, 11, ""),
+        ('tool.torchlint.ignore = ["TL101"]\n', 0, 27, "missing-zero-grad"),
+    ],
+)
+def test_hover_on_names_in_other_spellings(client: Client, text: str, line: int, column: int, said: str) -> None:
+    assert said in (told := client.hover(client.open("pyproject.toml", text), line, column))
+    assert bool(told) == bool(said)
+
+
 def test_hover_on_a_name_behind_wide_characters(client: Client) -> None:
     text = "import torch; x = '😀😀'  # torchlint: ignore[host-sync-in-step] reason\n"
     uri = client.open("train.py", text)

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 _WORD = re.compile(r"[A-Za-z][\w-]*")
 _COMMENT = re.compile(r"#\s*torchlint:\s*(?:file-)?ignore\[[^\]]*$")
 _TABLE = re.compile(r"\s*\[+\s*([^\]]+?)\s*\]")
+_KEY = re.compile(r"""([\w\s"'.-]+)=""")
 
 
 async def hover(ls: Server, params: types.HoverParams) -> types.Hover | None:
@@ -74,11 +75,15 @@ def _in_our_table(document: Document, line: int) -> bool:
     """Whether a line of a configuration file belongs to torchlint."""
     if os.path.basename(document.path) != "pyproject.toml":
         return True
+    key = table = ""
     for text in reversed(document.lines[: line + 1]):
-        table = _TABLE.match(text)
-        if table is not None and "=" not in text.split("#")[0]:
-            return table[1].startswith("tool.torchlint")
-    return False
+        header = _TABLE.match(text)
+        if header is not None and "=" not in text.split("#")[0]:
+            table = header[1]
+            break
+        if not key and (found := _KEY.match(text)):
+            key = found[1]
+    return re.sub(r"[\s\"']", "", f"{table}.{key}").lstrip(".").startswith("tool.torchlint")
 
 
 def _key(word: str, rest: str) -> str | None:
