@@ -64,6 +64,12 @@ def test_all_parts() -> None:
     assert doc.of("bad")[0].plain.text == "optimizer.step()\nx = 1  # kept\n"
     assert doc.of("bad")[0].marks == {("example.py", 1, "TL101"), ("example.py", 2, "TL101")}
     assert "```python\noptimizer.step()\nx = 1  # kept\n```" in doc.markdown
+    order = [first, "Bad:", "Fixed:", between, "Good:", shown, "## When it is fine"]
+    assert sorted(order, key=doc.markdown.index) == order
+    assert doc.brief.startswith(f"**{doc.title}**\n\n{first}\n\nBad:")
+    assert "Fixed:" in doc.brief
+    assert between not in doc.brief
+    assert "Good:" not in doc.brief
 
 
 def test_an_empty_docstring_is_an_empty_page() -> None:

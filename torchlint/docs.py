@@ -9,6 +9,7 @@ import os
 import re
 import sys
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import takewhile
 from typing import NamedTuple
 
 from torchlint.rule import Rule
@@ -68,12 +69,17 @@ class Doc(NamedTuple):
 
     @property
     def markdown(self) -> str:
-        """The whole page as Markdown, for hovers and reports: prose, first examples, sections."""
-        parts = [f"**{self.title}**", self.body]
-        for word, label in (("bad", "Bad:"), ("fixed", "Fixed:"), ("good", "Good:")):
-            parts += [f"{label}\n\n{_fenced(example)}" for example in self.of(word)[:1]]
-        parts += [f"## {heading}\n\n{text}" for heading, text in self.sections.items()]
-        return "\n\n".join(part for part in parts if part) + "\n"
+        """The whole page as Markdown: prose and examples as they are written, sections."""
+        parts = [part if isinstance(part, str) else _fenced(part) for part in self.story]
+        sections = [f"## {heading}\n\n{text}" for heading, text in self.sections.items() if text]
+        return "\n\n".join((f"**{self.title}**", *parts, *sections)) + "\n"
+
+    @property
+    def brief(self) -> str:
+        """What a hover has room for, as Markdown: the prose up to the first example, the first bad and fixed one."""
+        prose = takewhile(lambda part: isinstance(part, str), self.story)
+        examples = [_fenced(example) for word in ("bad", "fixed") for example in self.of(word)[:1]]
+        return "\n\n".join((f"**{self.title}**", *map(str, prose), *examples)) + "\n"
 
 
 WORDS = ("bad", "fixed", "good")
@@ -218,7 +224,7 @@ def _fenced(example: Example) -> str:
     for name, text in example.plain.files:
         header = f"# {name}\n" if len(example.files) > 1 else ""
         blocks.append(f"```python\n{header}{text}```")
-    return "\n\n".join(blocks)
+    return "\n\n".join((f"{example.word.capitalize()}:", *blocks))
 
 
 def _row(rule: Rule, root: str) -> str:

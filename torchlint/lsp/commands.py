@@ -11,7 +11,7 @@ from typing import Any
 
 from lsprotocol import types
 
-from torchlint import __version__
+from torchlint import __version__, hygiene
 from torchlint.docs import doc_of
 from torchlint.lsp import actions
 from torchlint.lsp.convert import page
@@ -39,12 +39,13 @@ async def explain(ls: Server, *arguments: Any) -> dict[str, str] | None:
 
 
 async def list_rules(ls: Server, *_: Any) -> list[dict[str, Any]]:
-    """All rules that hold here, by code: what a person picks one from."""
+    """All rules that hold here, by code, those about torchlint's own work last: what a person picks one from."""
     return await ls.run(_listed, ls)
 
 
 def _listed(ls: Server) -> list[dict[str, Any]]:
     rules = {rule.code: rule for rule in ls.session.rules().values()}
+    own = {rule.code for rule in hygiene.RULES}
     return [
         {
             "code": code,
@@ -53,7 +54,7 @@ def _listed(ls: Server) -> list[dict[str, Any]]:
             "title": doc_of(rule).title,
             "evidence": rule.evidence is not None,
         }
-        for code, rule in sorted(rules.items())
+        for code, rule in sorted(rules.items(), key=lambda item: (item[0] in own, item[0]))
     ]
 
 

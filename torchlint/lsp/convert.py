@@ -252,17 +252,16 @@ def page(rule: Rule) -> str:
     """A rule's manual as Markdown."""
     from torchlint import docs
 
-    return f"{_header(rule)}\n\n{docs.doc_of(rule).markdown}"
+    experiment = f"\n## Experiment\n\n`torchlint explain {rule.name} --prove` runs it on your torch.\n"
+    return f"{_header(rule)}\n\n{docs.doc_of(rule).markdown}{experiment if rule.evidence is not None else ''}"
 
 
 def card(rule: Rule) -> str:
     """What a hover says of a rule: the title, why, a bad and the fixed example, and where the rest stands."""
     from torchlint import docs
 
-    doc = docs.doc_of(rule)
-    short = doc._replace(examples=tuple(e for e in doc.examples if e.word in ("bad", "fixed")), sections={})
     more = f"\n[The manual of {rule.name}]({rule.url})\n" if rule.url else ""
-    return f"{_header(rule)}\n\n{short.markdown}{more}"
+    return f"{_header(rule)}\n\n{docs.doc_of(rule).brief}{more}"
 
 
 def _header(rule: Rule) -> str:

@@ -314,6 +314,7 @@ class Torchlint {
       return;
     }
     await this.restart();
+    vscode.window.setStatusBarMessage("torchlint: fixes are on the light bulb now", 5000);
   }
 }
 
