@@ -411,13 +411,19 @@ class Project:
         parts = name.split(".")
         if parts[0] in _NEVER_LOCAL:
             return None
+        nearest: tuple[str, str] | None = None
         for base in self._roots(directory):
             stem = posixpath.join(base, parts[0])
             if self.exists(stem + ".py") or self.exists(stem):
                 found = self._walk(base, parts, relative=False)
-                if found is not None and found[0] != importer:
+                if found is None or found[0] == importer:
+                    continue
+                if not found[1] or not found[0].endswith("__init__.py"):
                     return found
-        return None
+                # a repository may be a package itself, with the package of the same name inside
+                if nearest is None or len(found[1]) < len(nearest[1]):
+                    nearest = found
+        return nearest
 
     def _roots(self, directory: str) -> list[str]:
         roots = [directory]
