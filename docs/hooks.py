@@ -23,7 +23,7 @@ from torchlint import api, packs, settings  # noqa: E402
 from torchlint.cli import _parser  # noqa: E402
 from torchlint.cli.rules import measured, read_precision  # noqa: E402
 from torchlint.docs import Example, doc_of  # noqa: E402
-from torchlint.rule import Rule  # noqa: E402
+from torchlint.rule import CLAIM_OF, Rule  # noqa: E402
 from torchlint.torch_api import frameworks  # noqa: E402
 
 SCHEMA = "https://raw.githubusercontent.com/torchlint/torchlint/main/torchlint.schema.json"
@@ -139,7 +139,7 @@ def rule_page(rule: Rule, share: str, proof: Any) -> str:
     default = "on" if rule.default else "off"
     facts = [
         f"`{rule.code}`",
-        rule.category.value,
+        f"{rule.category.value}: {CLAIM_OF[rule.category]}",
         f"severity {rule.severity.value}",
         f"{default} by default",
         f"since {rule.since}",

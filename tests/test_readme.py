@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from torchlint.cli import main
+from torchlint.rule import CLAIM_OF
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -32,6 +33,11 @@ def test_the_findings_on_the_examples_are_those_of_the_readme() -> None:
     assert shown is not None
     assert printed.getvalue().strip() == shown[1].strip()
     assert code == 1
+
+
+def test_a_category_promises_the_same_everywhere() -> None:
+    promised = dict(re.findall(r"^\| `(\w+)` \| (.*?)(?:;.*?)? \|", README, re.MULTILINE))
+    assert promised == {category.value: claim for category, claim in CLAIM_OF.items()}
 
 
 def test_files_that_the_readme_names_exist() -> None:

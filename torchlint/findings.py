@@ -14,7 +14,7 @@ from typing import NamedTuple
 class Category(enum.Enum):
     """The promise that a rule makes; severity and default follow from it."""
 
-    CORRECTNESS = "correctness"  # certain; admitted only with no false finding in the sample of real code
+    CORRECTNESS = "correctness"  # the code does not do what it says; no false finding in the judged sample of real code
     SUSPICIOUS = "suspicious"  # almost surely wrong: under 5 % false
     PERFORMANCE = "performance"  # costs time or memory, with measured evidence
     REPRODUCIBILITY = "reproducibility"  # off by default, part of the profile `deterministic`

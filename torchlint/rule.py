@@ -24,6 +24,15 @@ SEVERITY_OF = {
     Category.PEDANTIC: Severity.INFO,
 }
 
+CLAIM_OF = {
+    Category.CORRECTNESS: "the code does not do what it says",
+    Category.SUSPICIOUS: "almost surely wrong",
+    Category.PERFORMANCE: "costs time or memory",
+    Category.REPRODUCIBILITY: "runs differ",
+    Category.PEDANTIC: "a choice worth seeing",
+}
+"""What a finding of a category says of the code, in the words of every surface."""
+
 
 class Body(NamedTuple):
     """What the file of a rule holds besides its declaration."""

@@ -323,7 +323,7 @@ KEYS = (
         '"default"',
         "A named set of settings that this file builds on. `deterministic` adds the category `reproducibility`, "
         "makes its findings errors, and takes a seed anywhere as a wish for equal runs; `performance` makes what "
-        "costs time or memory an error; `strict` selects every proven rule and lets notes fail the run too.",
+        "costs time or memory an error; `strict` selects every proven rule and lets `info` findings fail the run too.",
         'profile = "deterministic"',
     ),
     Key(

@@ -125,7 +125,7 @@ Data that lies in host memory anyway (`from_numpy`, `torch.tensor(rows)`, what a
 random tensor that is drawn on the CPU with an explicit generator, so that all devices see the same numbers, is left
 alone. So is a `.to(dtype)`, a move to the CPU, a tensor without elements, and what is made once: by a script, by a
 constructor, in the first call, to warm up or to trace a model, to find out whether a device works, or a few numbers
-in an epoch. Outside of what runs once per batch, a finding is a note and no warning.
+in an epoch. Outside of what runs once per batch, a finding is only an `info`.
 
 ## Not seen
 

@@ -16,7 +16,7 @@ from torchlint.discovery import File
 from torchlint.docs import Example, doc_of
 from torchlint.findings import Finding
 from torchlint.report import Results, Style, renderer
-from torchlint.rule import Rule
+from torchlint.rule import CLAIM_OF, Rule
 from torchlint.settings import SettingsError, nearest
 from torchlint.workspace import Workspace
 
@@ -123,7 +123,7 @@ def _facts(rule: Rule, precision: str) -> list[tuple[str, str]]:
     options = ", ".join(f"{name} (default {value!r})" for name, value in rule.options.items())
     where = "torchlint itself" if rule in hygiene.RULES else os.path.relpath(rule.file)
     return [
-        ("Category", rule.category.value + (", preview" if rule.preview else "")),
+        ("Category", f"{rule.category.value}{', preview' if rule.preview else ''} ({CLAIM_OF[rule.category]})"),
         ("Severity", rule.severity.value),
         ("Default", "on" if rule.default else "off"),
         ("Options", options),

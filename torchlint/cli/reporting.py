@@ -236,7 +236,7 @@ def _summary(total: Total, options: argparse.Namespace, stream: TextIO, style: S
             _tell_known(total, stream)
         return
     counts = [(severity, sum(f.severity is severity for f in total.findings)) for severity in reversed(_ORDER)]
-    words = [count(n, severity.value if severity is not Severity.INFO else "note") for severity, n in counts if n]
+    words = [count(n, severity.value) for severity, n in counts if n]
     files = len({finding.place.path for finding in total.findings})
     found = count(len(total.findings), "finding")
     stream.write(f"Found {style.bold(found)} ({', '.join(words)}) in {count(files, 'file')}.\n")

@@ -7,10 +7,10 @@ from typing import Any
 
 from lsprotocol import types
 
-from torchlint.findings import Category, Fix, Place, Safety, Severity, Span
+from torchlint.findings import Fix, Place, Safety, Severity, Span
 from torchlint.lsp.documents import supports, uri_of
 from torchlint.lsp.session import LineEdit, Problem, Result
-from torchlint.rule import Rule
+from torchlint.rule import CLAIM_OF, Rule
 from torchlint.source.text import Lines
 
 SOURCE = "torchlint"
@@ -239,15 +239,6 @@ def _literal(text: str) -> str:
     return text.replace("\\", "\\\\").replace("$", "\\$").replace("}", "\\}")
 
 
-_PROMISE = {
-    Category.CORRECTNESS: "certain",
-    Category.SUSPICIOUS: "almost surely wrong",
-    Category.PERFORMANCE: "costs time or memory",
-    Category.REPRODUCIBILITY: "runs differ",
-    Category.PEDANTIC: "a choice worth seeing",
-}
-
-
 def page(rule: Rule) -> str:
     """A rule's manual as Markdown."""
     from torchlint import docs
@@ -265,4 +256,4 @@ def card(rule: Rule) -> str:
 
 
 def _header(rule: Rule) -> str:
-    return f"### {rule.name} ({rule.code})\n\n_{rule.category.value}: {_PROMISE[rule.category]}_"
+    return f"### {rule.name} ({rule.code})\n\n_{rule.category.value}: {CLAIM_OF[rule.category]}_"
