@@ -6,6 +6,7 @@ import ast
 from typing import TYPE_CHECKING
 
 from torchlint.model import changes
+from torchlint.model.records import Field, fields_of, given
 from torchlint.model.syntax import AttributeStore, Class, Function
 from torchlint.model.values import NONE, UNKNOWN, Frame, Value, union
 from torchlint.torch_api import roles
@@ -22,12 +23,13 @@ _MOST_LOOKED_AT = 20  # attributes of one class that depend on one another, on o
 class ClassModel:
     """The meaning of one project class. Answers are three-valued: `None` means that a base is not known."""
 
-    __slots__ = ("_answers", "_lineage", "_looking", "cls", "project")
+    __slots__ = ("_answers", "_fields", "_lineage", "_looking", "cls", "project")
 
     def __init__(self, project: Project, cls: Class) -> None:
         self.project = project
         self.cls = cls
         self._lineage: list[Value] | None = None
+        self._fields: dict[str, Field] | None = None
         self._looking: set[tuple[str, object]] = set()
         self._answers: dict[tuple[str, object], Value | None] = {}
 
@@ -118,6 +120,13 @@ class ClassModel:
         return [store for cls in self.family for store in cls.stores.get(name, ())]
 
     @property
+    def fields(self) -> dict[str, Field]:
+        """The fields of a dataclass or another record, by name."""
+        if self._fields is None:
+            self._fields = fields_of(self)
+        return self._fields
+
+    @property
     def self_value(self) -> Value:
         """`self`, while the class is looked at alone."""
         return self.project.self_of(self.cls)
@@ -151,14 +160,21 @@ class ClassModel:
             receiver = None if method.has_decorator("staticmethod") else instance
             return Value("function", target=method, base=receiver)
         stores = self.stores(name)
-        if not stores:
+        values: list[Value] = []
+        if name in self.fields:
+            known = given(self, instance, name, self.fields[name])
+            if known is None and not stores:
+                return None
+            values.append(known or UNKNOWN)
+        elif not stores:
             return self.class_attribute(name)
         if len(stores) > _MOST_STORES:
             return UNKNOWN
-        values = [self._stored(store, instance) for store in stores]
+        values += [self._stored(store, instance) for store in stores]
         placeholder = [v for v in values if v.key != NONE.key]
         value = changes.attribute(self.cls.source, name, union(placeholder or values))
-        if instance.node is not None and instance.frame is not None and self.is_module is not False:
+        may_be_set = self.is_module is not False or name in self.fields
+        if instance.node is not None and instance.frame is not None and may_be_set:
             if changes.set_from_outside(instance.frame.source, name):
                 return union([value, UNKNOWN])
         return value
