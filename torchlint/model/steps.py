@@ -162,6 +162,9 @@ def layers(module: Value) -> list[Value] | None:
             if current.kind in ("list", "tuple", "dict"):
                 stack.extend(current.items)
             continue
+        if current.name.endswith("OrderedDict"):
+            stack.extend(given_to(current))
+            continue
         found[current.key] = current
         if current.kind == "union":
             stack.extend(current.items)
