@@ -63,6 +63,7 @@ class Torchlint {
   interpreter: Interpreter | undefined;
   private client: LanguageClient | undefined;
   private canFix = true;
+  private fixable = false; // whether any finding so far could be fixed
   private restarting: Promise<void> | undefined;
   private queue: Promise<void> = Promise.resolve();
   private readonly pages = new Pages();
@@ -140,6 +141,7 @@ class Torchlint {
     });
     this.client = client;
     this.canFix = true;
+    this.fixable = false;
     try {
       await client.start();
       await this.tellReady();
@@ -173,7 +175,8 @@ class Torchlint {
       executeCommand: (command, args, next) => (command === "torchlint.explain" ? this.explain(String(args[0])) : next(command, args)),
       handleDiagnostics: (uri, diagnostics, next) => {
         next(uri, diagnostics);
-        if (!this.canFix && diagnostics.some(hasFix)) void this.offerFixes();
+        this.fixable ||= diagnostics.some(hasFix);
+        void this.offerFixes();
       },
       provideCodeActions: async (document, range, context, token, next) => {
         const forSource = context.only?.value.startsWith("source") || context.only?.value.startsWith("notebook.source");
@@ -225,6 +228,7 @@ class Torchlint {
     const name = `torchlint ${known?.torchlint ?? ""}`.trim();
     if (this.canFix) this.tell(name, INFORMATION, this.interpreter && `Python ${this.interpreter.version} from ${this.interpreter.origin}`);
     else this.tell(`${name}: no fixes`, WARNING, "Fixes need libcst, which has to be installed once.", "torchlint.installFixes", "Install");
+    void this.offerFixes(); // findings may have been there before it was known
   }
 
   private tell(text: string, severity: vscode.LanguageStatusSeverity, detail?: string, command = "torchlint.showLogs", title = "Show Logs"): void {
@@ -237,6 +241,7 @@ class Torchlint {
   /** Once for each Python: findings that could be fixed are there, and libcst is not. */
   private async offerFixes(): Promise<void> {
     const key = `offered-libcst-${this.interpreter?.version}`;
+    if (this.canFix || !this.fixable) return;
     if (!setting<{ enable: boolean }>("codeAction.fixViolation").enable || !this.interpreter || this.context.globalState.get(key)) return;
     await this.context.globalState.update(key, true);
     const text = `torchlint can fix some of these findings with libcst, which this Python ${this.interpreter.version} does not have. It would be installed into a folder of the extension.`;

@@ -98,6 +98,7 @@ async function test({ page, port, home, step, until, shot }) {
   await code.open("train.py");
   await code.palette("torchlint: Explain a Rule…");
   await page.locator(".quick-input-list .monaco-list-row", { hasText: "TL101" }).first().waitFor();
+  await page.waitForTimeout(500);
   await shot("rules");
   await page.keyboard.type("TL101");
   await page.locator(".quick-input-list .monaco-list-row.focused", { hasText: "missing-zero-grad" }).first().waitFor();
