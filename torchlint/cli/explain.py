@@ -18,7 +18,7 @@ from torchlint.findings import Finding
 from torchlint.report import Results, Style, renderer
 from torchlint.rule import CLAIM_OF, Rule
 from torchlint.settings import SettingsError, nearest
-from torchlint.workspace import Workspace
+from torchlint.workspace import Overrides, Workspace
 
 _LABELS = {"bad": "Reported:", "fixed": "Fixed:", "good": "Not reported:"}
 _PLACE = re.compile(r"(.+?):(\d+)(?::\d+)?")
@@ -29,13 +29,24 @@ def explain(options: argparse.Namespace) -> int:
     place = _PLACE.fullmatch(options.what)
     if place and (os.path.exists(place.group(1)) or "." in place.group(1)):
         return _explain_line(options, place.group(1), int(place.group(2)))
-    workspace = Workspace(overrides_of(options))
-    settings = workspace.settings(os.getcwd())
-    known = workspace.ruleset(settings).known
-    rule = known.get(options.what) or known.get(options.what.upper()) or known.get(options.what.lower())
+    return _explain_rules([_rule(options.what, Workspace(overrides_of(options)))], options)
+
+
+def experiment(what: str) -> int:
+    """Print what the experiment of a rule shows, without its manual; returns the exit code. For editors."""
+    try:
+        return _prove(_rule(what, Workspace(Overrides())), style_of(sys.stdout, "auto"))
+    except SettingsError as wrong:
+        sys.stderr.write(f"torchlint: {wrong}\n")
+        return 2
+
+
+def _rule(what: str, workspace: Workspace) -> Rule:
+    known = workspace.ruleset(workspace.settings(os.getcwd())).known
+    rule = known.get(what) or known.get(what.upper()) or known.get(what.lower())
     if rule is None:
-        raise SettingsError("", f"`{options.what}` is no rule{_hint(options.what, known)}")
-    return _explain_rules([rule], options)
+        raise SettingsError("", f"`{what}` is no rule{_hint(what, known)}")
+    return rule
 
 
 def _hint(word: str, known: Mapping[str, Rule]) -> str:

@@ -21,7 +21,7 @@ from torchlint.lsp.documents import uri_of
 _PROVE_SECONDS = 120
 _PROVE = (
     "import sys; sys.path[:] = [*filter(None, sys.path), sys.argv.pop(1)]; "  # not from the user's folder
-    "from torchlint.cli import main; sys.exit(main(sys.argv[1:]))"
+    "from torchlint.cli.explain import experiment; sys.exit(experiment(sys.argv[1]))"
 )
 
 
@@ -85,7 +85,7 @@ async def prove(ls: Server, *arguments: Any) -> dict[str, Any]:
     home = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
     try:
         process = await asyncio.create_subprocess_exec(
-            *(python, "-c", _PROVE, home, "explain", name, "--prove"),
+            *(python, "-c", _PROVE, home, name),
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,

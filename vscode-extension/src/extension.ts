@@ -206,11 +206,13 @@ class Torchlint {
   }
 
   private failed(why: string): void {
+    const cause = /EPIPE|ECONNRESET|disposed/.test(why) ? "it ended before it had answered" : why;
     const what = this.interpreter
       ? `The server of torchlint does not run with \`${this.interpreter.command.join(" ")}\``
       : `The setting torchlint.path names \`${setting<string[]>("path").join(" ")}\`, which does not run as a server`;
-    this.tell("torchlint: no server", ERROR, `${what}: ${why}`);
-    this.complain(`${what}: ${why}`, this.interpreter ? "torchlint.interpreter" : "torchlint.path");
+    if (cause !== why) this.log.error(why);
+    this.tell("torchlint: no server", ERROR, `${what}: ${cause}`);
+    this.complain(`${what}: ${cause}`, this.interpreter ? "torchlint.interpreter" : "torchlint.path");
   }
 
   private complain(why: string, about: string): void {
@@ -223,9 +225,10 @@ class Torchlint {
 
   private async tellReady(): Promise<void> {
     const text = await this.execute<string>("torchlint.debugInformation");
-    const known = text ? (JSON.parse(text) as { torchlint: string; fixes: boolean }) : undefined;
+    const known = text ? (JSON.parse(text) as { torchlint: string; fixes: boolean; location: string; executable: string }) : undefined;
     this.canFix = known?.fixes !== false;
     const name = `torchlint ${known?.torchlint ?? ""}`.trim();
+    if (known) this.log.info(`${name} of ${known.location} runs with ${known.executable}${this.canFix ? "" : ", which has no libcst for fixes"}`);
     if (this.canFix) this.tell(name, INFORMATION, this.interpreter && `Python ${this.interpreter.version} from ${this.interpreter.origin}`);
     else this.tell(`${name}: no fixes`, WARNING, "Fixes need libcst, which has to be installed once.", "torchlint.installFixes", "Install");
     void this.offerFixes(); // findings may have been there before it was known
@@ -292,7 +295,10 @@ class Torchlint {
     if (!name) return;
     const run = () => this.execute<{ ok: boolean; text: string }>("torchlint.prove", name, this.interpreter?.command[0] ?? null);
     const result = await vscode.window.withProgress({ location: vscode.ProgressLocation.Notification, title: `Running the evidence of ${name}` }, run);
-    if (result) await this.pages.show(`evidence of ${name}.txt`, result.text);
+    if (!result) return;
+    if (result.ok || result.text.trim().includes("\n")) return this.pages.show(`evidence of ${name}.txt`, result.text);
+    const tried = this.interpreter ? ` Tried with ${this.interpreter.command.join(" ")}; the setting torchlint.interpreter can name another Python.` : "";
+    void vscode.window.showWarningMessage(`${result.text.trim()}.${tried}`);
   }
 
   private async debugInformation(): Promise<void> {

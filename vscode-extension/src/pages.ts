@@ -28,6 +28,8 @@ export class Pages implements vscode.TextDocumentContentProvider {
         // no Markdown extension: the text itself is readable
       }
     }
-    await vscode.window.showTextDocument(await vscode.workspace.openTextDocument(uri), { preview: true, viewColumn: vscode.ViewColumn.Beside });
+    const isPage = ({ input }: vscode.Tab) => input instanceof vscode.TabInputText && input.uri.scheme === SCHEME;
+    const viewColumn = vscode.window.tabGroups.all.find(({ tabs }) => tabs.some(isPage))?.viewColumn ?? vscode.ViewColumn.Beside;
+    await vscode.window.showTextDocument(await vscode.workspace.openTextDocument(uri), { preview: true, viewColumn });
   }
 }

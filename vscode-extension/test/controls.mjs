@@ -34,7 +34,7 @@ const FOLDERS = {
     findings: false,
   },
   "no-server": { settings: { "torchlint.path": ["/nonexistent/torchlint", "server"] }, message: /torchlint\.path names `\/nonexistent\/torchlint server`, which does not run as a server: .*ENOENT/, findings: false },
-  "no-language-server": { settings: { "torchlint.path": ["/bin/false"] }, message: /torchlint\.path names `\/bin\/false`/, findings: false },
+  "no-language-server": { settings: { "torchlint.path": ["/bin/false"] }, message: /torchlint\.path names `\/bin\/false`, which does not run as a server: it ended before it had answered/, findings: false },
   "broken-configuration": { settings: { "torchlint.codeAction.fixViolation": { enable: false } }, message: /selct/, findings: false },
   "switched-off": { settings: { "torchlint.enable": false }, message: undefined, findings: false },
   "no-libcst": { settings: {}, message: /libcst.*Python 3\.\d+ does not have/, findings: true, also: offersToInstall },
