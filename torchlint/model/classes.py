@@ -165,7 +165,7 @@ class ClassModel:
             known = given(self, instance, name, self.fields[name])
             if known is None and not stores:
                 return None
-            values.append(known or UNKNOWN)
+            values.append(known or Value("attribute", name=name, base=instance))
         elif not stores:
             return self.class_attribute(name)
         if len(stores) > _MOST_STORES:

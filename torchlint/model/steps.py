@@ -427,14 +427,24 @@ def may_touch(event: Event, objects: Iterable[Value], *, deep: bool = False) -> 
     keys = _reach(objects)
     given = given_to(Value("call", node=node, frame=event.frame))
     own: Value | None = callee if not name else None
-    if isinstance(func, ast.Attribute) and not name and (callee is None or callee.kind != "param"):
-        own = event.frame.value(func.value)  # a method; what the constructor was given is none
+    if callee is not None and _is_handed_in(callee):
+        own = None
+    elif isinstance(func, ast.Attribute) and not name:
+        own = event.frame.value(func.value)
     if own is not None and own.kind == "instance" and own.name in roles.PREPARERS:
         return False
     if own is not None and any(part.key in keys for part in _near(own)):
         return True
     reach = parts if deep else _near
     return any(part.key in keys for value in given for part in reach(value))
+
+
+def _is_handed_in(callee: Value) -> bool:
+    """Whether a constructor was given what is called, so that it is no method of the object that keeps it."""
+    if callee.kind == "attribute" and callee.base is not None:
+        holder = callee.base
+        return holder.kind == "instance" and holder.target is not None and callee.name in value_class(holder).fields
+    return callee.kind == "param"
 
 
 def _is_constructed_in_sight(cls: Value, event: Event) -> bool:
