@@ -1,4 +1,4 @@
-"""The process that checks a workspace beside the server, with the means of the command line; `background` starts it.
+"""The process that checks a workspace beside the server, with the means of the command line; `background` has it run.
 
 It takes what is to be checked from standard input, answers with pickled objects on standard output, and ends when
 nobody reads them any more. Nothing of the protocol is imported here: that takes half as long as the check of hundreds
@@ -10,19 +10,24 @@ from __future__ import annotations
 import contextlib
 import os
 import pickle
+import signal
 import sys
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from torchlint.cache import Cache, directory_of
-from torchlint.cli.check import outcomes
-from torchlint.cli.parallel import Done
-from torchlint.discovery import NOTEBOOK, files
 from torchlint.engine import Outcome
 from torchlint.lsp.session import Problem, problem_of
 from torchlint.settings import SettingsError
 from torchlint.workspace import Overrides, Workspace
 
+if TYPE_CHECKING:
+    from subprocess import Popen
+
+    from torchlint.cli.parallel import Done
+
+_START = (
+    "import pickle, sys; sys.path[:] = pickle.load(sys.stdin.buffer); from torchlint.lsp.worker import main; main()"
+)
 _NICE = 10  # edits go first
 
 
@@ -43,8 +48,36 @@ class Answer(NamedTuple):
     problems: Sequence[Problem] = ()
 
 
+def start(jobs: Sequence[Job]) -> Popen[bytes]:
+    """A process that does some jobs."""
+    from subprocess import DEVNULL, PIPE, Popen
+
+    process = Popen(
+        [sys.executable, "-I", "-c", _START],  # not from the user's folder, whatever its modules are called
+        stdin=PIPE,
+        stdout=PIPE,
+        stderr=DEVNULL,
+    )
+    assert process.stdin is not None
+    with contextlib.suppress(BrokenPipeError), process.stdin as said:
+        said.write(pickle.dumps(sys.path) + pickle.dumps(list(jobs)))
+    return process
+
+
+def end(process: Popen[bytes]) -> None:
+    """End a process, if it is still there, and those that it has started."""
+    if process.poll() is None:
+        with contextlib.suppress(OSError, AttributeError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.kill()  # one that has not got as far as having a group
+        process.wait()
+
+
+# in the other process
+
+
 def main() -> None:
-    """Check what standard input asks for."""
+    """Do what standard input asks for."""
     import gc
 
     gc.disable()  # models free themselves
@@ -54,8 +87,7 @@ def main() -> None:
         os.nice(_NICE)
 
     def send(answer: Answer) -> None:
-        data = pickle.dumps(answer, pickle.HIGHEST_PROTOCOL)
-        output.write(len(data).to_bytes(8, "little") + data)
+        pickle.dump(answer, output, pickle.HIGHEST_PROTOCOL)
         output.flush()
 
     with contextlib.suppress(BrokenPipeError):
@@ -69,6 +101,10 @@ def main() -> None:
 
 def _check(job: Job, send: Callable[[Answer], None]) -> None:
     """Send what the command line finds in the folders of a job."""
+    from torchlint.cache import Cache, directory_of
+    from torchlint.cli.check import outcomes
+    from torchlint.discovery import NOTEBOOK, files
+
     workspace = Workspace(job.overrides, job.folders)
     directory = directory_of()
     cache = Cache(workspace, directory) if directory is not None else None
