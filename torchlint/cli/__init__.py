@@ -148,12 +148,16 @@ def _no_option(parser: argparse.ArgumentParser, command: str | None, word: str) 
 
 def _serve() -> int:
     try:
+        from torchlint.lsp import first
+
+        said = first.Input(sys.stdin.buffer)
+        begun = first.begin(said.first)
         from torchlint.lsp.server import main as serve
     except ImportError as missing:
         return _refuse(f"the server needs {missing.name or 'pygls'}: `pip install torchlint` installs it")
     gc.enable()
     gc.freeze()
-    return serve()
+    return serve(said, begun)
 
 
 def _refuse(message: str) -> int:

@@ -21,10 +21,14 @@ _TOKEN = "torchlint-workspace"
 async def check(ls: Server) -> set[str]:
     """Check all files of the folders that want it, as they are on disk, and publish the findings in those that are not
     open; the paths of those that have to do with torch."""
-    jobs = [worker.Job(overrides, folders) for overrides, folders in ls.session.whole()]
+    jobs = worker.jobs(ls.session)
+    begun, ls.begun = ls.begun, None
+    if begun is not None and begun.jobs != jobs:
+        worker.end(begun.process)
+        begun = None
     if not jobs:
         return set()
-    process = worker.start(jobs)
+    process = begun.process if begun is not None else worker.start(jobs)
     try:
         await _begin(ls)
         return await _published(ls, process)

@@ -20,6 +20,7 @@ from torchlint.engine import Outcome
 from torchlint.lsp import background
 from torchlint.lsp.convert import SOURCE, Shows, Units, diagnostic, of_problem
 from torchlint.lsp.documents import Documents, path_of, uri_of
+from torchlint.lsp.first import Begun
 from torchlint.lsp.options import DEBOUNCE, Scoped, options_of, scoped
 from torchlint.lsp.session import Problem, Result, Session, on_disk
 
@@ -79,6 +80,7 @@ class Server(LanguageServer):
         self.session = Session()
         self.shows = Shows()
         self.shown: dict[str, Shown] = {}
+        self.begun: Begun | None = None  # a check of the workspace that nobody has looked at yet
         self.initial: Any = None
         self._sent: Any = None
         self._configured = 0

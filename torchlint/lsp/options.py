@@ -60,6 +60,15 @@ def within(path: str, folder: str) -> bool:
     return path == folder or path.startswith(folder.rstrip("/") + "/")
 
 
+def given(options: Any) -> Any:
+    """The settings in a client's initialization options, as it would send them later."""
+    options = options if isinstance(options, dict) else {}
+    settings = options.get("settings", options) or None
+    if isinstance(options.get("globalSettings"), dict) and isinstance(settings, list):
+        settings = [options["globalSettings"], *settings]
+    return settings
+
+
 def scoped(settings: Any, path_of: Callable[[str], str]) -> Scoped:
     """The options in a client's settings: one object, or a list with one object for each folder.
 

@@ -11,7 +11,7 @@ import logging
 import os
 import sys
 from collections.abc import Callable
-from typing import Any
+from typing import Any, BinaryIO, cast
 
 from lsprotocol import types
 
@@ -19,6 +19,8 @@ from torchlint.lsp import actions, commands, hover
 from torchlint.lsp.convert import SOURCE
 from torchlint.lsp.core import Server, plain
 from torchlint.lsp.documents import path_of, uri_of
+from torchlint.lsp.first import Begun, Input
+from torchlint.lsp.options import given
 from torchlint.lsp.session import on_disk
 from torchlint.settings import BASELINE, FILES
 
@@ -33,11 +35,7 @@ def initialize(ls: Server, params: types.InitializeParams) -> None:
 
 async def initialized(ls: Server, _: types.InitializedParams) -> None:
     """Take the folders and settings, and ask to be told of changed files."""
-    given = ls.initial if isinstance(ls.initial, dict) else {}
-    settings = given.get("settings", given) or None
-    if isinstance(given.get("globalSettings"), dict) and isinstance(settings, list):
-        settings = [given["globalSettings"], *settings]
-    await ls.configure(settings)
+    await ls.configure(given(ls.initial))
     if ls.shows.watching:
         watchers = [types.FileSystemWatcher(p) for p in ("**/*.py", *(f"**/{name}" for name in _CONFIGURATIONS))]
         registration = types.Registration(
@@ -170,12 +168,18 @@ def make() -> Server:
     return server
 
 
-def main() -> int:
-    """Serve on standard input and output until the client ends the session; 1 if it ends without a shutdown."""
+def main(said: Input, begun: Begun | None) -> int:
+    """Serve on standard input and output until the client ends the session; 1 if it ends without a shutdown.
+
+    Args:
+        said: what the client says.
+        begun: the check of the workspace that its first message has made begin.
+    """
     logging.basicConfig(level=logging.CRITICAL, stream=sys.stderr)
     gc.disable()  # models free themselves; the server looks for the rest when nothing happens
     sys.setswitchinterval(_SWITCH)
     output, sys.stdout = sys.stdout, sys.stderr  # whatever prints must not break the protocol
     server = make()
-    server.start_io(sys.stdin.buffer, output.buffer)
+    server.begun = begun
+    server.start_io(cast(BinaryIO, said), output.buffer)
     return 0 if server.protocol._shutdown else 1

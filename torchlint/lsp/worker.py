@@ -16,7 +16,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from torchlint.engine import Outcome
-from torchlint.lsp.session import Problem, problem_of
+from torchlint.lsp.session import Problem, Session, problem_of
 from torchlint.settings import SettingsError
 from torchlint.workspace import Overrides, Workspace
 
@@ -46,6 +46,11 @@ class Answer(NamedTuple):
     done: int = 0
     outcomes: Sequence[tuple[str, Outcome]] = ()
     problems: Sequence[Problem] = ()
+
+
+def jobs(session: Session) -> list[Job]:
+    """What is to be checked in a session."""
+    return [Job(overrides, folders) for overrides, folders in session.whole()]
 
 
 def start(jobs: Sequence[Job]) -> Popen[bytes]:
