@@ -98,7 +98,7 @@ from torchlint.model.warmups import *  # noqa: F403
 from torchlint.rule import Findings, Rule, rule
 from torchlint.torch_api import roles
 
-VERSION = "2.0"
+VERSION = "2.1"
 """Of the words in `__all__`: a word that goes or changes its meaning raises the first number, a new one the second."""
 
 __all__ = [

@@ -240,13 +240,12 @@ def _starts_anew(loop: Loop, name: str) -> bool:
 
 
 def _without_gradients(module: Module, node: ast.AST, loop: Loop) -> bool:
-    current = module.parent(node)
-    while current is not None and current is not loop.node:
-        if isinstance(current, ast.With):
-            for item in current.items:
-                if loop.frame.value(item.context_expr).name in roles.NO_GRAD:
-                    return True
-        current = module.parent(current)
+    for holder in module.around(node):
+        if holder is loop.node:
+            return False
+        if isinstance(holder, ast.With):
+            if any(loop.frame.value(item.context_expr).name in roles.NO_GRAD for item in holder.items):
+                return True
     return False
 
 

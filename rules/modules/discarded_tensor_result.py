@@ -247,13 +247,11 @@ def _on_purpose(module: Module, node: ast.Call, frame: Frame) -> bool:
         return True
     if function is not None and (function.name.startswith("test") or not function.words.isdisjoint(_CLOCKS)):
         return True
-    current = module.parent(node)
-    while current is not None and not isinstance(current, ast.FunctionDef | ast.AsyncFunctionDef):
-        if isinstance(current, ast.Try) and current.handlers:
+    for holder in module.around(node):
+        if isinstance(holder, ast.Try) and holder.handlers:
             return True
-        if isinstance(current, ast.With) and any(_called(item.context_expr) in _RAISING for item in current.items):
+        if isinstance(holder, ast.With) and any(_called(item.context_expr) in _RAISING for item in holder.items):
             return True
-        current = module.parent(current)
     return False
 
 

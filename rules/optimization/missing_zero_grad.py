@@ -376,14 +376,8 @@ def _piles_up(trace: Trace, step: Event, backward: Event, loop: Loop) -> bool:
 
 def _forgot_to_call(module: Module, loop: Loop) -> bool:
     """Whether `zero_grad` stands in the loop without its brackets, which is a finding of its own."""
-    for node, _ in module.discarded():
-        if isinstance(node, ast.Attribute) and node.attr == "zero_grad":
-            current: ast.AST | None = node
-            while current is not None and current is not loop.node:
-                current = module.parent(current)
-            if current is not None:
-                return True
-    return False
+    named = (n for n, _ in module.discarded() if isinstance(n, ast.Attribute) and n.attr == "zero_grad")
+    return any(loop.node in module.around(node) for node in named)
 
 
 def _report(module: Module, step: Event, backward: Event, loop: Loop | None) -> Finding:

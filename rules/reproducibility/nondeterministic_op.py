@@ -369,12 +369,8 @@ def _is_floating(value: Value | None) -> bool:
 
 def _optional(module: Module, call: Call) -> bool:
     """Whether the operation stands under a condition of its function: another configuration may do without it."""
-    parent = module.parent(call.node)
-    while parent is not None and not isinstance(parent, ast.FunctionDef | ast.AsyncFunctionDef):
-        if isinstance(parent, ast.If | ast.IfExp | ast.Try | ast.Match):
-            return True
-        parent = module.parent(parent)
-    return guarded(module, call.node)
+    conditions = ast.If, ast.IfExp, ast.Try, ast.Match
+    return any(isinstance(holder, conditions) for holder in module.around(call.node)) or guarded(module, call.node)
 
 
 def _runs_in_training(module: Module, call: Call, operation: Operation) -> bool:
@@ -402,14 +398,8 @@ def _runs_in_training(module: Module, call: Call, operation: Operation) -> bool:
 def _without_gradient(module: Module, call: Call, function: Function) -> bool:
     if any(function.has_decorator(name.rpartition(".")[2]) for name in DETACHED):
         return True
-    parent = module.parent(call.node)
-    while parent is not None and parent is not function.node:
-        for item in getattr(parent, "items", ()):
-            value = module.value(item.context_expr)
-            if value.call_of(*DETACHED):
-                return True
-        parent = module.parent(parent)
-    return False
+    contexts = (item.context_expr for holder in module.around(call.node) for item in getattr(holder, "items", ()))
+    return any(module.value(context).call_of(*DETACHED) for context in contexts)
 
 
 def _finding(call: Call, operation: Operation, asked: Asked | None) -> Finding:

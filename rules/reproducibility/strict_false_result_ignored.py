@@ -166,9 +166,7 @@ def _is_explained(module: Module, call: Call) -> bool:
 
 def _was_told(module: Module, call: Call) -> bool:
     """Whether it is the second try after a strict load, whose error has named what does not fit and is passed on."""
-    node: ast.AST | None = call.node
-    while node is not None and not isinstance(node, ast.ExceptHandler):
-        node = module.parent(node)
+    node = next((holder for holder in module.around(call.node) if isinstance(holder, ast.ExceptHandler)), None)
     tried = module.parent(node) if node is not None else None
     if node is None or node.name is None or not isinstance(tried, ast.Try):
         return False

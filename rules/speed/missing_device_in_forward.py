@@ -191,13 +191,8 @@ _FACTORIES = frozenset(
 
 def _in_device_context(module: Module, frame: Frame, node: ast.AST) -> bool:
     """Whether a `with torch.device(...)` decides where the tensor is made."""
-    current = module.parent(node)
-    while current is not None and not isinstance(current, ast.FunctionDef):
-        if isinstance(current, ast.With):
-            if any(frame.value(item.context_expr).name == "torch.device" for item in current.items):
-                return True
-        current = module.parent(current)
-    return False
+    contexts = (item.context_expr for holder in module.around(node) for item in getattr(holder, "items", ()))
+    return any(frame.value(context).name == "torch.device" for context in contexts)
 
 
 def _meetings(forward: Function, frame: Frame) -> Iterator[tuple[Value, str]]:

@@ -272,11 +272,13 @@ def _is_repeated(module: Module, call: Call, made: ast.Call) -> bool:
         return True
     if _is_around_batches(call, function) and all(size.kind == "const" for size in _sizes(call.frame.value(made))):
         return False  # a few numbers once in an epoch
-    node: ast.AST | None = call.node
-    while node is not None and node is not function.node:
-        node = module.parent(node)
-        if isinstance(node, ast.For | ast.While | ast.AsyncFor):
-            return True
+    if any(isinstance(holder, ast.For | ast.While | ast.AsyncFor) for holder in module.around(call.node)):
+        return True
+    return _follows(call, made, function)
+
+
+def _follows(call: Call, made: ast.Call, function: Function) -> bool:
+    """Whether the size or the device comes from the data or from the caller."""
     if any(isinstance(n, ast.Attribute) and n.attr in ("shape", "size") for n in ast.walk(made)):
         return True
     given = {parameter.arg for parameter in function.parameters}
@@ -317,14 +319,13 @@ def _is_kept(module: Module, call: Call) -> bool:
     statement = module.statement(call.node)
     targets = statement.targets if isinstance(statement, ast.Assign) else [getattr(statement, "target", None)]
     keeps = any(isinstance(n, ast.Attribute) for target in targets if target is not None for n in ast.walk(target))
-    node: ast.AST | None = call.node
-    while node is not None and (call.function is None or node is not call.function.node):
-        child, node = node, module.parent(node)
-        if not isinstance(node, ast.If) or child not in node.body:
-            continue
-        tests = node.test.values if isinstance(node.test, ast.BoolOp) else [node.test]
-        if any(_is_first_call(test, module, call, node, keeps) for test in tests):
-            return True
+    child: ast.AST = call.node
+    for holder in module.around(call.node):
+        if isinstance(holder, ast.If) and child in holder.body:
+            tests = holder.test.values if isinstance(holder.test, ast.BoolOp) else [holder.test]
+            if any(_is_first_call(test, module, call, holder, keeps) for test in tests):
+                return True
+        child = holder
     return False
 
 

@@ -152,6 +152,10 @@ class Module:
         """The node that holds `node`."""
         return self.source.parent(node)
 
+    def around(self, node: ast.AST) -> Iterator[ast.AST]:
+        """What holds `node` in its function, from the inside out; a lambda is not the end."""
+        return self.source.around(node)
+
     def statement(self, node: ast.AST) -> ast.stmt | None:
         """The innermost statement that holds `node`."""
         return self.source.statement(node)

@@ -171,12 +171,7 @@ def _activated(frame: Frame, node: ast.Name, value: Value) -> Value:
 
 
 def _in_loop(source: Source, node: ast.AST) -> bool:
-    current = source.parent(node)
-    while current is not None and not isinstance(current, ast.FunctionDef | ast.AsyncFunctionDef):
-        if isinstance(current, _LOOPS):
-            return True
-        current = source.parent(current)
-    return False
+    return any(isinstance(holder, _LOOPS) for holder in source.around(node))
 
 
 def is_changed(value: Value) -> bool:

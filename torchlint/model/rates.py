@@ -29,7 +29,8 @@ _DEFAULT_RATE = {
 }  # fmt: skip
 _WRITES_RATE = r"""\[\s*["']lr["']\s*\]\s*(?:[-+*/]|\*\*)?=[^=]"""
 _HARMLESS = frozenset({"print", "len", "isinstance", "type", "id", "str", "repr", "next", "iter", "list", ".append_"})
-_TAKES_OVER = ("lr_scheduler", "param_groups", "warmup", "LRScheduler", "get_scheduler")
+# looked for as text: what another file does to an optimizer that it reaches through an object is in no trace here
+_MAY_SCHEDULE = ("lr_scheduler", "param_groups", "warmup", "LRScheduler", "get_scheduler")
 _WEIGHTS = frozenset(
     f"torch.nn.{name}"
     for name in (
@@ -182,7 +183,7 @@ def _leaves_the_file(optimizer: Value, module: Module) -> bool:
     kept = isinstance(statement, ast.Assign) and any(isinstance(t, ast.Attribute) for t in statement.targets)
     if kept and function.cls is not None:
         users = set(module.project.mentioning(function.cls.name)) - {source.path}
-        return any(users.intersection(module.project.mentioning(word)) for word in _TAKES_OVER)
+        return any(users.intersection(module.project.mentioning(word)) for word in _MAY_SCHEDULE)
     return False
 
 

@@ -246,6 +246,13 @@ class Source:
             found = self._parents.get(id(node))
         return found
 
+    def around(self, node: ast.AST) -> Iterator[ast.AST]:
+        """What holds a node in its function, from the inside out; a lambda is not the end."""
+        current = self.parent(node)
+        while current is not None and not isinstance(current, ast.FunctionDef | ast.AsyncFunctionDef):
+            yield current
+            current = self.parent(current)
+
     def _map_around(self, node: Any) -> None:
         from bisect import bisect_right
 
