@@ -46,7 +46,6 @@ def shown(name: str, *findings: Finding, style: Style | None = None, cap: int | 
 TL000 syntax-error `z` is `f`
   --> a.py:4:6
   |
-2 |
 3 | for x in y:
 4 |     z = f('漢字', x)
   |         ^^^^^^^^^^^^
@@ -130,6 +129,13 @@ def test_long_lines_are_cut_around_the_place_and_controls_are_not_passed_on() ->
     assert "\x1b" not in out
     assert len(source) < 300
     assert source[marks.index("^") :][:4] == "f(2)"
+
+
+def test_a_line_that_is_cut_says_so() -> None:
+    TEXTS["/p/cut.py"] = "x = f(" + "1, " * 30 + "2)\n"
+    out = shown("full", finding(Span(1, 4, 1, 5), "/p/cut.py"), style=Style(width=60))
+    source, marks = out.splitlines()[3:5]
+    assert (source[-6:], len(source) <= 60, marks) == (" 1,...", True, "  |     ^")
 
 
 def test_related_places_in_another_file() -> None:

@@ -27,7 +27,12 @@ def frame(results: Results, place: Place, style: Style, mark: str, paint: int, c
         return
     cell = results.cell(place.path, span.line)
     top, bottom = (cell.first, cell.last) if cell else (1, len(lines.lines))
-    first, last = max(top, span.line - context), min(bottom, max(span.end_line, span.line) + context)
+    end_line = max(span.end_line, span.line)
+    first, last = max(top, span.line - context), min(bottom, end_line + context)
+    while first < span.line and not lines.line(first).strip():
+        first += 1
+    while last > end_line and not lines.line(last).strip():
+        last -= 1
     gutter = len(str(last - top + 1))
     many = span.end_line > span.line
     yield f"{' ' * gutter} {style.dim('|')}"
@@ -42,7 +47,8 @@ def frame(results: Results, place: Place, style: Style, mark: str, paint: int, c
         shift = max(0, start - room // 2) if len(text) > room and start > room - 20 else 0
         inside = many and span.line <= number <= span.end_line
         bar = style.paint("/" if number == span.line else "|", paint) + " " if inside else "  " if many else ""
-        body = ("..." + text[shift + 3 :] if shift else text)[:room]
+        body = "..." + text[shift + 3 :] if shift else text
+        body = body if len(body) <= room else body[: room - 3] + "..."
         yield f"{style.dim(f'{number - top + 1:>{gutter}} |')} {bar}{body}".rstrip()
         if many and number == span.end_line:
             tail = "_" * max(1, min(end - shift, room)) + mark
