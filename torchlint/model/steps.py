@@ -367,7 +367,7 @@ def this(event: Event) -> Callable[[Event], bool]:
 
 def step_in_vain(trace: Trace, step: Event) -> InVain | None:
     """The reason why a step never finds a gradient, if that is certain: each `backward` is cleared before it."""
-    optimizer = optimizer_of(step)
+    optimizer = optimizer_of(step) or _acts_as_optimizer(trace, step)
     if optimizer is None or not trace.complete or (step.manager is None and step.argument(0, "closure") is not None):
         return None
     clears = clearing(trace, optimizer)
@@ -375,6 +375,8 @@ def step_in_vain(trace: Trace, step: Event) -> InVain | None:
     if not reaching:
         return None
     fills = filling(trace, optimizer)
+    if optimizer_of(step) is None:  # whose parameters it holds is not known either: any call may fill their gradients
+        fills = [*fills, *(call for call in trace.of("call") if call not in fills and not _is_harmless(call))]
     if any(managed(fill) is not False for fill in fills if fill.kind == "backward"):
         return None
     if any(trace.path(fill, this(step), lambda e: e in clears) is not None for fill in fills):
@@ -388,6 +390,17 @@ def step_in_vain(trace: Trace, step: Event) -> InVain | None:
             if fill.kind == "backward" and trace.path(fill, this(clear), this(step)) is not None:
                 return InVain(step, fill, clear)
     return None
+
+
+def _acts_as_optimizer(trace: Trace, step: Event) -> Value | None:
+    """What is stepped without arguments, if the trace also clears its gradients: an optimizer, whoever made it."""
+    subject = step.subject
+    if subject is None or subject.kind not in ("param", "attribute") or not isinstance(step.node, ast.Call):
+        return None
+    if step.node.args or step.node.keywords or step.manager is not None:
+        return None
+    cleared = any(clear.subject is not None and clear.subject.key == subject.key for clear in trace.of("zero_grad"))
+    return subject if cleared else None
 
 
 def clearing(trace: Trace, optimizer: Value) -> list[Event]:
@@ -415,10 +428,7 @@ def may_touch(event: Event, objects: Iterable[Value], *, deep: bool = False) -> 
     func = node.func
     callee = event.subject
     name = callee.name if callee is not None and callee.kind == "ref" else ""
-    if name:
-        if name.startswith(_HARMLESS_OWNERS) or ("." not in name and name not in _BUILTIN_ACTORS):
-            return False
-    elif isinstance(func, ast.Attribute) and (func.attr in _HARMLESS_METHODS or func.attr in pure_tensor_methods()):
+    if _is_harmless(event):
         return False
     if callee is not None and any(callee.key == one.key for one in objects):
         return False
@@ -437,6 +447,17 @@ def may_touch(event: Event, objects: Iterable[Value], *, deep: bool = False) -> 
         return True
     reach = parts if deep else _near
     return any(part.key in keys for value in given for part in reach(value))
+
+
+def _is_harmless(event: Event) -> bool:
+    """Whether a call certainly does nothing to modules and optimizers, by the name of the function or method."""
+    callee, func = event.subject, getattr(event.node, "func", None)
+    name = callee.name if callee is not None and callee.kind == "ref" else ""
+    if name:
+        return name.startswith(_HARMLESS_OWNERS) or ("." not in name and name not in _BUILTIN_ACTORS)
+    if not isinstance(func, ast.Attribute):
+        return False
+    return func.attr in _HARMLESS_METHODS or func.attr in pure_tensor_methods()
 
 
 def _is_handed_in(callee: Value) -> bool:
