@@ -179,7 +179,7 @@ def check(module: Module) -> Findings:
         hot = _runs_often(module, call)
         if not hot and not _is_repeated(module, call, made):
             continue  # as far as can be seen it is made once
-        where = "in every step" if hot else "instead of made there"
+        where = "in every step" if hot else "instead of being made there"
         yield finding(
             call,
             f"`{module.code(made.func)}(...)` is filled on the CPU and then copied to the device {where}",
