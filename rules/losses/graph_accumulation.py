@@ -227,9 +227,25 @@ def _scaled(value: Value) -> set[Key]:
     """The identities of a loss, and of what it is a multiple of."""
     keys: set[Key] = set()
     for option in value.options:
-        parts = option.items if option.kind == "binary" and option.name in ("Mult", "Div") else ()
-        keys.update(part.key for part in (option, *parts) if part.kind in _COMPUTED)
+        keys.update(part.key for part in (option, *_multiplied(option)) if part.kind in _COMPUTED)
     return keys
+
+
+def _multiplied(value: Value) -> list[Value]:
+    """What a product or quotient is a multiple of, without what it is divided by and without factors from settings."""
+    if value.kind != "binary" or value.name not in ("Mult", "Div"):
+        return []
+    factors = value.items if value.name == "Mult" else value.items[:1]
+    return [factor for factor in factors if not _is_setting(factor)]
+
+
+def _is_setting(value: Value) -> bool:
+    """Whether a value is `config.scale` or `self.scale`, an attribute of something that no call has computed."""
+    while value.kind == "attribute" and value.base is not None:
+        value = value.base
+        if value.kind in ("param", "instance", "ref", "package", "class"):
+            return True
+    return False
 
 
 def _starts_anew(loop: Loop, name: str) -> bool:

@@ -125,3 +125,17 @@ def either_way(model, loader, optimizer, at_once):
         total.backward()
     optimizer.step()
     optimizer.zero_grad()
+
+
+def numbers_over_the_same_setting(model, loader, optimizer, config, history):
+    total = 0.0
+    for step, (x, y) in enumerate(loader):
+        loss = F.mse_loss(model(x), y) / config.accumulation
+        (loss * config.scale).backward()
+        total += loss.item() * config.accumulation
+        if step % config.accumulation == 0:
+            optimizer.step()
+            optimizer.zero_grad()
+            history.append(total / config.accumulation)
+            history.append(step * config.scale)
+            total = 0.0
