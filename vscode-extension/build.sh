@@ -14,4 +14,14 @@ rm -rf bundled/libs/bin bundled/libs/*.dist-info/{INSTALLER,RECORD,REQUESTED,dir
 # libcst has one build for each Python and platform; the extension installs it with this pip where it is missing.
 "${pip[@]}" download --no-deps --only-binary=:all: --dest bundled/libs pip==26.3
 mv bundled/libs/pip-*.whl bundled/pip.whl
+# VS Code shows the pictures of an extension's page only from the web or out of the text itself.
+mkdir -p dist
+"${PYTHON:-python3}" - > dist/README.md << 'EOF'
+import base64, pathlib, re
+
+def embedded(found):
+    return f"![{found[1]}](data:image/png;base64,{base64.b64encode(pathlib.Path(found[2]).read_bytes()).decode()})"
+
+print(re.sub(r"!\[([^]]*)\]\(([^)]+\.png)\)", embedded, pathlib.Path("README.md").read_text("utf-8")), end="")
+EOF
 npm run --silent package < /dev/null
