@@ -255,6 +255,11 @@ def test_suppressed_findings_are_shown_when_asked_for(cli: Cli) -> None:
     assert "suppressions" not in alone
     cli.write("a.py", ignored.replace("print(2)\n", ""))
     assert cli.run("check", "--output-format", "json", "--show-suppressed").code == 0
+    for given in ((), ("--output-format", "concise")):
+        refused = cli.run("check", "--show-suppressed", *given)
+        assert refused.code == 2
+        assert refused.err.endswith(" leaves them out; `json`, `json-lines` and `sarif` show them\n")
+    assert cli.run("check", "--show-suppressed", "--output-format=full", "--output-format=json:out.json").code == 0
 
 
 def test_junit(cli: Cli) -> None:

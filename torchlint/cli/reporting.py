@@ -14,7 +14,7 @@ from torchlint import atomic, hygiene
 from torchlint.cli.terminal import is_terminal, style_of
 from torchlint.engine import Outcome
 from torchlint.findings import Finding, Safety, Severity
-from torchlint.report import FOR_PEOPLE, FORMATS, Results, Style, Suppressed, renderer
+from torchlint.report import FOR_PEOPLE, FORMATS, WITH_SUPPRESSED, Results, Style, Suppressed, renderer
 from torchlint.settings import SettingsError, nearest
 from torchlint.workspace import Workspace, shown
 
@@ -58,7 +58,8 @@ def outputs_of(options: argparse.Namespace) -> list[Output]:
     """The reports that the command line, or else the environment, asks for.
 
     Raises:
-        SettingsError: for a format that does not exist, and for one file that two reports would go to.
+        SettingsError: for a format that does not exist, for one file that two reports would go to, and for suppressed
+            findings where no format shows them.
     """
     option, words = "--output-format", options.output_format
     if not words and os.environ.get(_VARIABLE):
@@ -73,6 +74,10 @@ def outputs_of(options: argparse.Namespace) -> list[Output]:
     files = [os.path.abspath(output.file) for output in outputs if output.file]
     if len(set(files)) < len(files):
         raise SettingsError(option, "two reports would go to the same file; name one for each, as in `sarif:out.sarif`")
+    if options.show_suppressed and all(output.format not in WITH_SUPPRESSED for output in outputs):
+        *some, last = (f"`{name}`" for name in WITH_SUPPRESSED)
+        message = f"`{outputs[0].format}` leaves them out; {', '.join(some)} and {last} show them"
+        raise SettingsError("--show-suppressed", message)
     return outputs
 
 
