@@ -175,6 +175,7 @@ from torchlint.api import (
     finding,
     roles,
     rule,
+    walk,
 )
 
 _GENERATORS = ("numpy.random.default_rng", "numpy.random.RandomState", "numpy.random.Generator", "random.Random",
@@ -212,7 +213,7 @@ def _drawn_per_item(model: ClassModel, name: str) -> ast.Call | None:
     """The first draw in `__getitem__` (or `__iter__`) or in a method that it calls; `None` if something reseeds."""
     own = f"self.{name}"
     for method in model.methods.values():
-        nodes = ast.walk(method.node) if method.name != "__init__" else ()
+        nodes = walk(method.node) if method.name != "__init__" else ()
         if any(isinstance(n, ast.Attribute) and n.attr in _RESEEDS and dotted(n.value) == own for n in nodes):
             return None
     todo, seen = ["__getitem__", "__iter__", "__getitems__"], {"__init__"}

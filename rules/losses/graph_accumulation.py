@@ -162,6 +162,7 @@ from torchlint.api import (
     finding,
     roles,
     rule,
+    walk,
     wrap,
 )
 
@@ -175,7 +176,7 @@ def check(module: Module) -> Findings:
     for trace in module.traces:
         backward = trace.of("backward")
         passes = [event for event in backward if _uses_up(event)]
-        wanted = {dotted(part) for event in backward for part in ast.walk(event.node)}
+        wanted = {dotted(part) for event in backward for part in walk(event.node)}
         for loop in trace.loops:
             inside = [event for event in passes if loop in event.loops]
             if not inside or loop.frame.source is not module.source:
@@ -250,9 +251,9 @@ def _is_setting(value: Value) -> bool:
 
 def _starts_anew(loop: Loop, name: str) -> bool:
     """Whether the loop itself gives the name a new value, as at the start of a window."""
-    stored = (n for n in ast.walk(loop.node) if isinstance(n, ast.Assign | ast.AnnAssign | ast.For))
+    stored = (n for n in walk(loop.node) if isinstance(n, ast.Assign | ast.AnnAssign | ast.For))
     targets = (t for n in stored for t in (n.targets if isinstance(n, ast.Assign) else [n.target]))
-    return any(dotted(part) == name for target in targets for part in ast.walk(target))
+    return any(dotted(part) == name for target in targets for part in walk(target))
 
 
 def _without_gradients(module: Module, node: ast.AST, loop: Loop) -> bool:

@@ -110,6 +110,7 @@ from torchlint.api import (
     reduction_of_call,
     rule,
     set_keyword,
+    walk,
 )
 
 
@@ -150,7 +151,7 @@ def _times_a_size(module: Module, node: ast.AST) -> bool:
     while isinstance(outer, ast.BinOp | ast.UnaryOp):
         if isinstance(outer, ast.BinOp) and isinstance(outer.op, ast.Mult):
             other = outer.left if outer.right is inner else outer.right
-            if any(_is_size(module.value(part)) for part in ast.walk(other) if isinstance(part, ast.expr)):
+            if any(_is_size(module.value(part)) for part in walk(other) if isinstance(part, ast.expr)):
                 return True
         inner, outer = outer, module.parent(outer)
     return False

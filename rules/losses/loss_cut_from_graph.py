@@ -230,7 +230,7 @@ def _is_enabled(loss: Value, frames: tuple[Frame | None, ...]) -> bool:
         function = frame.function if frame is not None else None
         if frame is None or function is None:
             continue
-        for node in ast.walk(function.node):
+        for node in walk(function.node):
             part: ast.expr | None = None
             if isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant) and node.value.value is True:
                 part = node.targets[0]

@@ -212,6 +212,7 @@ from torchlint.api import (
     set_keyword,
     stretch_of,
     unwrapped,
+    walk,
 )
 
 _TOKEN_LOSSES = ("torch.nn.CrossEntropyLoss", "torch.nn.NLLLoss")
@@ -300,7 +301,7 @@ def _prepared_labels(module: Module) -> Iterator[Finding]:
         return
     if any(trainer.argument(2, "data_collator") is not None for trainer in trainers):
         return
-    for node in ast.walk(module.tree):
+    for node in walk(module.tree):
         if not isinstance(node, ast.Assign) or not isinstance(node.targets[0], ast.Subscript):
             continue
         key = node.targets[0].slice

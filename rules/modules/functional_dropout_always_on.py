@@ -165,6 +165,7 @@ from torchlint.api import (
     replace,
     rule,
     set_keyword,
+    walk,
 )
 
 _DROPOUTS = tuple(f"torch.nn.functional.dropout{n}" for n in ("", "1d", "2d", "3d"))
@@ -248,7 +249,7 @@ def _blocks(node: ast.AST | None) -> list[list[ast.stmt]]:
 def _mode_words(node: ast.AST) -> set[str]:
     """Names in a method that speak of the mode, and the variables that are computed from them."""
     found = {word for word in _words(node) if "train" in word or "eval" in word}
-    for assignment in ast.walk(node):
+    for assignment in walk(node):
         if (
             isinstance(assignment, ast.Assign)
             and not isinstance(assignment.value, ast.Call)
@@ -259,8 +260,8 @@ def _mode_words(node: ast.AST) -> set[str]:
 
 
 def _words(node: ast.AST) -> set[str]:
-    found = {n.attr for n in ast.walk(node) if isinstance(n, ast.Attribute)}
-    return found | {n.id for n in ast.walk(node) if isinstance(n, ast.Name)}
+    found = {n.attr for n in walk(node) if isinstance(n, ast.Attribute)}
+    return found | {n.id for n in walk(node) if isinstance(n, ast.Name)}
 
 
 def _is_meant(module: Module, owner: ClassModel) -> bool:
@@ -291,7 +292,7 @@ def _rate_code(module: Module, call: Call) -> str:
 def _is_zero_there(owner: ClassModel, rate: str) -> bool:
     """Whether the class asks if the rate is 0, to attend in this way only then."""
     name = rate.rpartition("=")[2].rpartition(".")[2]
-    for node in ast.walk(owner.node):
+    for node in walk(owner.node):
         if isinstance(node, ast.Compare) and isinstance(node.ops[0], ast.Eq) and name in _words(node):
             if any(isinstance(n, ast.Constant) and n.value == 0 for n in node.comparators):
                 return True
@@ -312,9 +313,7 @@ def _used_at_once(module: Module, call: Call, function: Function) -> bool:
     if not isinstance(parent, ast.Assign) or len(parent.targets) != 1 or not isinstance(parent.targets[0], ast.Name):
         return False
     name = parent.targets[0].id
-    reads = [
-        n for n in ast.walk(function.node) if isinstance(n, ast.Name) and n.id == name and isinstance(n.ctx, ast.Load)
-    ]
+    reads = [n for n in walk(function.node) if isinstance(n, ast.Name) and n.id == name and isinstance(n.ctx, ast.Load)]
     holders = [module.parent(read) for read in reads]
     return bool(reads) and all(isinstance(h, ast.Call) and h.func is r for h, r in zip(holders, reads, strict=True))
 

@@ -158,6 +158,7 @@ from torchlint.api import (
     insert_first,
     is_module,
     rule,
+    walk,
 )
 
 _TEMPLATE = "modular_"
@@ -213,7 +214,7 @@ def _may_initialise(call: ast.Call, owner: str) -> bool:
         return True
     if isinstance(call.func, ast.Name) and call.func.id == "super":
         return False
-    return any(isinstance(node, ast.Name) and node.id in (owner, "super") for node in ast.walk(call))
+    return any(isinstance(node, ast.Name) and node.id in (owner, "super") for node in walk(call))
 
 
 def _in_order(statements: list[ast.stmt]) -> Iterator[ast.AST]:
@@ -222,10 +223,10 @@ def _in_order(statements: list[ast.stmt]) -> Iterator[ast.AST]:
         inner = [s for field in ("body", "orelse", "finalbody") for s in getattr(statement, field, ())]
         if inner:
             header = (n for n in ast.iter_child_nodes(statement) if not isinstance(n, ast.stmt))
-            yield from (n for part in header for n in ast.walk(part) if isinstance(n, ast.Call))
+            yield from (n for part in header for n in walk(part) if isinstance(n, ast.Call))
             yield from _in_order(inner)
         else:
-            yield from (n for n in ast.walk(statement) if isinstance(n, ast.Call))
+            yield from (n for n in walk(statement) if isinstance(n, ast.Call))
             yield statement
 
 

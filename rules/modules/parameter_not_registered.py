@@ -180,6 +180,7 @@ from torchlint.api import (
     plain_containers,
     replace,
     rule,
+    walk,
 )
 
 _NEW = frozenset(
@@ -257,13 +258,11 @@ def _is_lost(value: Value, expression: ast.expr, init: Function) -> bool:
         return False
     if operand.argument(1, "requires_grad") is not None:
         return False
-    inside = list(ast.walk(expression))
+    inside = list(walk(expression))
     if operand.node in inside:
         return True
     names = {node.id for node in inside if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)}
-    uses = [
-        n for n in ast.walk(init.node) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load) and n not in inside
-    ]
+    uses = [n for n in walk(init.node) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load) and n not in inside]
     return not any(
         isinstance(n, ast.Attribute) for n in inside if n is not getattr(expression, "func", None)
     ) and names.isdisjoint({n.id for n in uses} - {a.arg for a in init.parameters})

@@ -134,6 +134,7 @@ from torchlint.api import (
     operand_node,
     rule,
     shape_of,
+    walk,
 )
 
 _AT_ONCE = ("item", "tolist")
@@ -178,7 +179,7 @@ def _is_broadcast(module: Module, call: Call) -> bool:
     if not isinstance(parent, ast.Assign) or not isinstance(parent.targets[0], ast.Name) or call.function is None:
         return isinstance(parent, ast.BinOp)
     name = parent.targets[0].id
-    reads = (n for n in ast.walk(call.function.node) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load))
+    reads = (n for n in walk(call.function.node) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load))
     uses = [module.parent(read) for read in reads if read.id == name]
     return bool(uses) and all(isinstance(use, ast.BinOp) for use in uses)
 

@@ -178,6 +178,7 @@ from torchlint.api import (
     rule,
     this,
     trained_by,
+    walk,
 )
 
 
@@ -238,7 +239,7 @@ def _fix(module: Module, made: Event, event: Event, name: str) -> Fix | None:
         return None
     between = block[block.index(built) + 1 : block.index(change) + 1]
     words = {
-        module.code(n) for statement in between for n in ast.walk(statement) if isinstance(n, ast.Name | ast.Attribute)
+        module.code(n) for statement in between for n in walk(statement) if isinstance(n, ast.Name | ast.Attribute)
     }
     if name in words:
         return None

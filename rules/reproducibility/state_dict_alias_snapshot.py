@@ -197,6 +197,7 @@ from torchlint.api import (
     optimizer_of,
     rule,
     trained_by,
+    walk,
     wrap,
 )
 
@@ -247,7 +248,7 @@ def _shares(node: ast.expr, taken: Event) -> bool:
     """Whether an expression is a state dict or a copy of its dictionary, which shares its tensors."""
     if isinstance(node, ast.DictComp) and isinstance(node.value, ast.Name) and len(node.generators) == 1:
         pair, items = node.generators[0].target, node.generators[0].iter
-        names = [n.id for n in ast.walk(pair) if isinstance(n, ast.Name)]
+        names = [n.id for n in walk(pair) if isinstance(n, ast.Name)]
         owner = items.func if isinstance(items, ast.Call) else None
         return node.value.id in names and isinstance(owner, ast.Attribute) and owner.value is taken.node
     if isinstance(node, ast.Call) and node is not taken.node:
@@ -267,7 +268,7 @@ def _overtaken(trace: Trace, taken: Event, kept: ast.expr) -> tuple[Event | None
     step = trace.path(taken, lambda event: _trains(trace, event, taken), again)
     if step is None:
         return None, None
-    shared = {id(node) for node in ast.walk(kept)}
+    shared = {id(node) for node in walk(kept)}
     return step, trace.path(step, lambda event: _uses(event, taken, kept, shared), again)
 
 

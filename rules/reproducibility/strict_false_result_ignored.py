@@ -117,6 +117,7 @@ from torchlint.api import (
     parts,
     remove_keyword,
     rule,
+    walk,
 )
 
 
@@ -183,10 +184,10 @@ def _is_ignored(module: Module, call: Call) -> bool:
         return statement.value is call.node
     if not isinstance(statement, ast.Assign) or statement.value is not call.node or call.function is None:
         return False
-    names = {n.id for target in statement.targets for n in ast.walk(target) if isinstance(n, ast.Name)}
+    names = {n.id for target in statement.targets for n in walk(target) if isinstance(n, ast.Name)}
     if not names or any(not isinstance(target, ast.Name | ast.Tuple) for target in statement.targets):
         return False
-    read = {n.id for n in ast.walk(call.function.node) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load)}
+    read = {n.id for n in walk(call.function.node) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load)}
     return names.isdisjoint(read)
 
 
@@ -200,7 +201,7 @@ def _has_loaded_parts(call: Call) -> bool:
     return any(
         keyword.arg in ("pretrained", "weights")
         and not (isinstance(keyword.value, ast.Constant) and not keyword.value.value)
-        for node in ast.walk(function.node)
+        for node in walk(function.node)
         if isinstance(node, ast.Assign) and isinstance(node.value, ast.Call) and any(map(_is_own, node.targets))
         for keyword in node.value.keywords
     )
@@ -221,7 +222,7 @@ def _is_chosen(call: Call) -> bool:
     if not function.words.isdisjoint(_LOOKS):
         return True
     around = function.node if function.cls is None else function.cls.node  # what saves may choose for what loads
-    for node in ast.walk(around):
+    for node in walk(around):
         if isinstance(node, ast.Delete) and any(isinstance(target, ast.Subscript) for target in node.targets):
             return True
         if isinstance(node, ast.DictComp) and any(generator.ifs for generator in node.generators):

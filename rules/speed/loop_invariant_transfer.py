@@ -163,6 +163,7 @@ from torchlint.api import (
     move_of,
     rule,
     unwrap,
+    walk,
 )
 
 
@@ -224,7 +225,7 @@ def _is_invariant(module: Module, event: Event, loop: Loop, moved: ast.expr) -> 
         return False
     text = module.code(moved)
     holder: ast.AST = event.frame.source.tree if isinstance(moved, ast.Attribute) else loop.node
-    return not any(_changes(node, text, module) for node in ast.walk(holder))
+    return not any(_changes(node, text, module) for node in walk(holder))
 
 
 def _locals(event: Event) -> set[str]:

@@ -162,6 +162,7 @@ from torchlint.api import (
     rule,
     set_keyword,
     unwrap,
+    walk,
 )
 
 
@@ -279,7 +280,7 @@ def _is_repeated(module: Module, call: Call, made: ast.Call) -> bool:
 
 def _follows(call: Call, made: ast.Call, function: Function) -> bool:
     """Whether the size or the device comes from the data or from the caller."""
-    if any(isinstance(n, ast.Attribute) and n.attr in ("shape", "size") for n in ast.walk(made)):
+    if any(isinstance(n, ast.Attribute) and n.attr in ("shape", "size") for n in walk(made)):
         return True
     given = {parameter.arg for parameter in function.parameters}
     if any(isinstance(size, ast.Name) and size.id in given for size in made.args):

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from torchlint.model.frameworks import managed, runs_for_each_batch, takes_over
 from torchlint.model.steps import gradients_by_hand, parts, this
+from torchlint.model.syntax import walk
 from torchlint.model.trace import Event, Guard, Loop, Trace
 from torchlint.model.values import Value
 
@@ -64,7 +65,7 @@ def _periodic(trace: Trace, backward: Event, loop: Loop | None, steps: list[Even
     ends = ("step", "zero_grad")
     if loop is not None and trace.path(backward, this(backward), lambda e: e.kind in ends, within=loop) is None:
         return None
-    period = next((n for n in ast.walk(guard.test) if isinstance(n, ast.BinOp) and isinstance(n.op, ast.Mod)), None)
+    period = next((n for n in walk(guard.test) if isinstance(n, ast.BinOp) and isinstance(n.op, ast.Mod)), None)
     if period is None or guard.outcome is False:
         return None
     return Accumulation(backward, steps[0], loop, guard.frame.value(period.right), period.right)

@@ -10,7 +10,7 @@ import ast
 from collections.abc import Callable
 from typing import Any
 
-from torchlint.model.syntax import Def, Function, Path, Scope, Source, children, dotted
+from torchlint.model.syntax import Def, Function, Path, Scope, Source, children, dotted, walk
 
 Env = dict[str, tuple[Def, ...]]
 
@@ -186,7 +186,7 @@ class Flow:
         result: Env | None = dict(before)
         for case in node.cases:
             self._env = dict(before)
-            for pattern in ast.walk(case.pattern):
+            for pattern in walk(case.pattern):
                 name = getattr(pattern, "name", None) or getattr(pattern, "rest", None)
                 if isinstance(name, str):
                     self._rebind(name, self._scoped(name, pattern))

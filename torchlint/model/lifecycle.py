@@ -8,7 +8,7 @@ import re
 from collections.abc import Collection, Iterator, Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
-from torchlint.model.syntax import Def, Function, Scope, dotted
+from torchlint.model.syntax import Def, Function, Scope, dotted, walk
 from torchlint.model.values import Frame
 from torchlint.torch_api import Deprecated, canonical, with_status
 
@@ -200,7 +200,7 @@ def _asks(module: Module, test: ast.expr) -> bool:
     if re.search(_ASKS_VERSION, text):
         return True
     frame: Frame = module.frame(module.function(test))
-    for name in ast.walk(test):
+    for name in walk(test):
         if isinstance(name, ast.Name):
             scope: Scope | None = frame.scope
             while scope is not None:

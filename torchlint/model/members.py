@@ -131,7 +131,7 @@ def _written(cls: ClassModel, store: AttributeStore) -> ast.expr | None:
     if len(definitions) != 1 or definitions[0].kind != "assign" or _kind(definitions[0].value) is None:
         return None
     source, made = cls.cls.source, None
-    for node in ast.walk(store.function.node):
+    for node in walk(store.function.node):
         if not isinstance(node, ast.Name) or node.id != value.id or node is value:
             continue
         parent = source.parent(node)
@@ -229,7 +229,7 @@ def may_register(cls: ClassModel, name: str) -> bool:
     if any(not method.words.isdisjoint(_REGISTERS) or _hands_out_parameters(method) for method in methods):
         return True
     own = {id(method) for method in methods}
-    for node in ast.walk(source.tree):
+    for node in walk(source.tree):
         if not isinstance(node, ast.Attribute) or node.attr != name:
             continue
         function = source.function(node)
@@ -247,7 +247,7 @@ def is_used(cls: ClassModel, name: str) -> bool:
         isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Load) and _is_own(node, name, method)
         for method in _methods(cls)
         if method.name != "__init__"
-        for node in ast.walk(method.node)
+        for node in walk(method.node)
     )
 
 
@@ -312,8 +312,8 @@ def _is_walked(source: Source, iterable: ast.expr) -> bool:
         return False
     if parent.iter is not iterable or body is None:
         return False
-    names = {n.id for n in ast.walk(parent.target) if isinstance(n, ast.Name)}
-    uses = (n for n in ast.walk(body) if isinstance(n, ast.Name) and n.id in names and isinstance(n.ctx, ast.Load))
+    names = {n.id for n in walk(parent.target) if isinstance(n, ast.Name)}
+    uses = (n for n in walk(body) if isinstance(n, ast.Name) and n.id in names and isinstance(n.ctx, ast.Load))
     return all(_is_called(source, use) or _is_label(source, use) for use in uses)
 
 
@@ -350,7 +350,7 @@ def is_handed_out(cls: ClassModel, name: str) -> bool:
     if any(not method.words.isdisjoint(_REGISTERS) or _hands_out_parameters(method) for method in methods):
         return True
     own = {id(method) for method in methods}
-    for node in ast.walk(source.tree):
+    for node in walk(source.tree):
         if not isinstance(node, ast.Attribute) or node.attr != name:
             continue
         function = source.function(node)
@@ -407,7 +407,7 @@ def operands(cls: ClassModel, name: str) -> list[Operand] | None:
         if method.name == "__init__":
             continue
         inside = _reached(cls, method)
-        for node in ast.walk(method.node):
+        for node in walk(method.node):
             if (
                 not isinstance(node, ast.Attribute)
                 or not _is_own(node, name, method)
@@ -441,7 +441,7 @@ def _renamed(cls: ClassModel, node: ast.Assign, method: Function, depth: int) ->
     if len(node.targets) != 1 or not isinstance(target, ast.Name) or depth > 2:
         return None
     found: list[Value] = []
-    for use in ast.walk(method.node):
+    for use in walk(method.node):
         if not isinstance(use, ast.Name) or use.id != target.id or use is target:
             continue
         others = _combined(cls, use, method, depth + 1) if isinstance(use.ctx, ast.Load) else None

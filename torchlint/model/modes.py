@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 
 from torchlint.model.steps import depends_on_mode, holds, is_plain_base, layers, may_touch, mode_layer
+from torchlint.model.syntax import walk
 from torchlint.model.trace import Event, Trace
 from torchlint.model.values import Value, unwrapped, value_class
 
@@ -75,7 +76,7 @@ def knows_modes(module: Value) -> bool | None:
 
 
 def _looks_at_mode(node: ast.AST) -> bool:
-    return any(isinstance(n, ast.Attribute) and n.attr in ("training", "dropout") for n in ast.walk(node))
+    return any(isinstance(n, ast.Attribute) and n.attr in ("training", "dropout") for n in walk(node))
 
 
 def made_in(trace: Trace, value: Value) -> bool:

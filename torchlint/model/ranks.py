@@ -9,7 +9,7 @@ from __future__ import annotations
 import ast
 from typing import Any, NamedTuple
 
-from torchlint.model.syntax import Function, Source, every_child
+from torchlint.model.syntax import Function, Source, every_child, walk
 from torchlint.model.trace import reaches
 from torchlint.model.values import Frame, Value
 from torchlint.torch_api import roles
@@ -56,7 +56,7 @@ def _asks_for_rank(statements: list[ast.stmt]) -> bool:
         statement = stack.pop()
         if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
             continue
-        if isinstance(statement, ast.If) and any(_may_be_rank(node) for node in ast.walk(statement.test)):
+        if isinstance(statement, ast.If) and any(_may_be_rank(node) for node in walk(statement.test)):
             return True
         for field in ("body", "orelse", "finalbody"):
             stack.extend(getattr(statement, field, ()))

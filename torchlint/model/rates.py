@@ -11,7 +11,7 @@ import re
 from typing import TYPE_CHECKING, NamedTuple
 
 from torchlint.model.steps import given_to, parts
-from torchlint.model.syntax import dotted
+from torchlint.model.syntax import dotted, walk
 from torchlint.model.values import UNKNOWN, Key, Value, sequential_layers, unwrapped, value_class
 from torchlint.torch_api import roles
 
@@ -162,7 +162,7 @@ def _writes_rate(source: Source) -> bool:
             and isinstance(node.ctx, ast.Store)
             and isinstance(node.slice, ast.Constant)
             and node.slice.value == "lr"
-            for node in ast.walk(source.tree)
+            for node in walk(source.tree)
         )
     return bool(known)
 
@@ -304,7 +304,7 @@ def _attends(layer: Value) -> bool:
         return True
     if not any("softmax" in word.lower() for method in methods for word in (*method.words, *_layer_names(layer))):
         return False
-    products = sum(_is_product(node) for method in methods for node in ast.walk(method.node))
+    products = sum(_is_product(node) for method in methods for node in walk(method.node))
     return products >= 2 and _projections(layer) >= 3
 
 
@@ -317,12 +317,12 @@ def _norm_after_sum(block: Value) -> bool | None:
     cls = value_class(block)
     norms = {name for name in cls.stored if _is_norm(cls.attribute(block, name))}
     answers: set[bool] = set()
-    for node in ast.walk(forward.node):
+    for node in walk(forward.node):
         if isinstance(node, ast.Call) and dotted(node.func) in {f"{me}.{name}" for name in norms}:
             answers.update([True] if node.args and _is_sum(node.args[0]) else [])
         elif _is_sum(node) and isinstance(node, ast.BinOp):
             calls = [call for side in (node.left, node.right) if isinstance(side, ast.Call) for call in side.args]
-            inner = [c for call in calls for c in ast.walk(call) if isinstance(c, ast.Call)]
+            inner = [c for call in calls for c in walk(call) if isinstance(c, ast.Call)]
             answers.update([False] if any(dotted(c.func) in {f"{me}.{name}" for name in norms} for c in inner) else [])
     return answers.pop() if len(answers) == 1 else None
 

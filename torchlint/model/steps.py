@@ -345,10 +345,10 @@ def _is_fixed(guard: Guard, loop: Loop) -> bool:
     """Whether nothing that a test reads is assigned in a loop of the same function."""
     if guard.frame is not loop.frame:
         return False
-    if any(isinstance(node, ast.Call | ast.Subscript | ast.Await | ast.NamedExpr) for node in ast.walk(guard.test)):
+    if any(isinstance(node, ast.Call | ast.Subscript | ast.Await | ast.NamedExpr) for node in walk(guard.test)):
         return False
-    read = {n.id for n in ast.walk(guard.test) if isinstance(n, ast.Name)}
-    read |= {n.attr for n in ast.walk(guard.test) if isinstance(n, ast.Attribute)}
+    read = {n.id for n in walk(guard.test) if isinstance(n, ast.Name)}
+    read |= {n.attr for n in walk(guard.test) if isinstance(n, ast.Attribute)}
     return bool(read) and read.isdisjoint(loop.assigned)
 
 
@@ -603,7 +603,7 @@ def attribute_uses(module: Module, target: ast.Attribute, function: Function) ->
         return None
     return [
         module.parent(node) or node
-        for node in ast.walk(module.tree)
+        for node in walk(module.tree)
         if isinstance(node, ast.Attribute) and node.attr == target.attr and isinstance(node.ctx, ast.Load)
     ]
 

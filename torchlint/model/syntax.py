@@ -6,7 +6,7 @@ Nothing is resolved here; names, values and events are computed on demand from w
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Iterator, Set
+from collections.abc import Callable, Iterator, Sequence, Set
 from typing import Any
 
 FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
@@ -339,26 +339,25 @@ def _start(node: ast.stmt) -> tuple[int, int]:
     return first.lineno, first.col_offset - (1 if decorators else 0)
 
 
-def children(node: ast.AST) -> list[ast.AST]:
+def children(node: ast.AST) -> Sequence[ast.AST]:
     """The child nodes that can hold expressions or statements, in the order of evaluation as far as `ast` keeps it."""
-    fields = _FIELDS.get(node.__class__)
-    if fields is None:
-        fields = _FIELDS[node.__class__] = tuple(f for f in node._fields if f not in _SKIPPED_FIELDS)
-    return _nodes_in(node, fields)
+    known = _CHILDREN.get(node.__class__)
+    return known(node) if known is not None else _nodes_in(node, _FIELDS, _SKIPPED_FIELDS)
 
 
-def every_child(node: ast.AST) -> list[ast.AST]:
+def every_child(node: ast.AST) -> Sequence[ast.AST]:
     """The child nodes without contexts and operators, in the order of `ast.iter_child_nodes`."""
-    fields = _NODE_FIELDS.get(node.__class__)
-    if fields is None:
-        fields = _NODE_FIELDS[node.__class__] = tuple(f for f in node._fields if f not in _NO_NODES)
-    return _nodes_in(node, fields)
+    known = _CHILDREN.get(node.__class__)
+    return known(node) if known is not None else _nodes_in(node, _NODE_FIELDS, _NO_NODES)
 
 
-def _nodes_in(node: ast.AST, fields: tuple[str, ...]) -> list[ast.AST]:
+def _nodes_in(node: ast.AST, fields: dict[type, tuple[str, ...]], without: Set[str]) -> list[ast.AST]:
+    names = fields.get(node.__class__)
+    if names is None:
+        names = fields[node.__class__] = tuple(name for name in node._fields if name not in without)
     found: list[ast.AST] = []
-    for field in fields:
-        value = getattr(node, field, None)
+    for name in names:
+        value = getattr(node, name, None)
         if value.__class__ is list:
             found.extend([item for item in value if isinstance(item, ast.AST)])
         elif isinstance(value, ast.AST):
@@ -366,9 +365,33 @@ def _nodes_in(node: ast.AST, fields: tuple[str, ...]) -> list[ast.AST]:
     return found
 
 
+_NONE: Sequence[ast.AST] = ()
+_CHILDREN: dict[type, Callable[[Any], Sequence[ast.AST]]] = {
+    ast.Name: lambda _: _NONE,
+    ast.Constant: lambda _: _NONE,
+    ast.Attribute: lambda node: (node.value,),
+    ast.Call: lambda node: [node.func, *node.args, *node.keywords],
+    ast.keyword: lambda node: (node.value,),
+    ast.Expr: lambda node: (node.value,),
+    ast.Assign: lambda node: [*node.targets, node.value],
+    ast.BinOp: lambda node: (node.left, node.right),
+    ast.Compare: lambda node: [node.left, *node.comparators],
+    ast.BoolOp: lambda node: node.values,
+    ast.UnaryOp: lambda node: (node.operand,),
+    ast.Subscript: lambda node: (node.value, node.slice),
+    ast.Tuple: lambda node: node.elts,
+    ast.List: lambda node: node.elts,
+    ast.If: lambda node: [node.test, *node.body, *node.orelse],
+    ast.For: lambda node: [node.target, node.iter, *node.body, *node.orelse],
+    ast.While: lambda node: [node.test, *node.body, *node.orelse],
+    ast.With: lambda node: [*node.items, *node.body],
+}
+"""The children of the commonest nodes, spelled out because most of a walk is spent in finding them."""
+
+
 def walk(node: ast.AST) -> Iterator[ast.AST]:
     """A node and all below it, in the order of `ast.walk`, without contexts and operators."""
-    level = [node]
+    level: Sequence[ast.AST] = (node,)
     while level:
         yield from level
         level = [child for parent in level for child in every_child(parent)]
@@ -666,17 +689,8 @@ class _Lowering:
         self.generic(node)
 
     def generic(self, node: ast.AST) -> None:
-        fields = _FIELDS.get(node.__class__)
-        if fields is None:
-            fields = _FIELDS[node.__class__] = tuple(f for f in node._fields if f not in _SKIPPED_FIELDS)
-        for field in fields:
-            value = getattr(node, field, None)
-            if value.__class__ is list:
-                for item in value:
-                    if isinstance(item, ast.AST):
-                        self.visit(item)
-            elif isinstance(value, ast.AST):
-                self.visit(value)
+        for child in children(node):
+            self.visit(child)
 
     def skip(self, _: ast.AST) -> None:
         pass

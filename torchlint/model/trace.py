@@ -96,7 +96,7 @@ class Guard:
     @property
     def is_periodic(self) -> bool:
         """Whether the test contains a remainder (`step % k == 0`): true once in a while."""
-        return any(isinstance(n, ast.BinOp) and isinstance(n.op, ast.Mod) for n in ast.walk(self.test))
+        return any(isinstance(n, ast.BinOp) and isinstance(n.op, ast.Mod) for n in walk(self.test))
 
 
 class Loop:
@@ -595,7 +595,7 @@ def _parts(expression: ast.expr, outcome: bool) -> Iterator[tuple[str, bool]]:
     ):
         test = ast.Compare(left=test.left, ops=[_FLIPPED[type(test.ops[0])]()], comparators=test.comparators)
         outcome = not outcome
-    for inner in ast.walk(test):
+    for inner in walk(test):
         if isinstance(inner, ast.Call) and not (isinstance(inner.func, ast.Name) and inner.func.id in _STABLE_CALLS):
             method = isinstance(inner.func, ast.Attribute) and not inner.args and not inner.keywords
             if not method:
@@ -966,7 +966,7 @@ def _is_plain_step(callee: Value) -> bool:
         return False
     if not function.words.isdisjoint(("zero_grad", "zero_", "backward", "step")):
         return False
-    return any(isinstance(node, ast.Attribute) and node.attr == "grad" for node in ast.walk(function.node))
+    return any(isinstance(node, ast.Attribute) and node.attr == "grad" for node in walk(function.node))
 
 
 def _one_class(value: Value) -> Value:
