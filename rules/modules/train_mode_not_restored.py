@@ -217,6 +217,7 @@ from torchlint.api import (
     finding,
     insert_first,
     knows_modes,
+    mode_events,
     mode_setters,
     rule,
     runs_of,
@@ -250,12 +251,14 @@ def _has_modes(trace: Trace, off: Event, setters: list[Event]) -> bool:
 
 
 def _trains_beside(trace: Trace, off: Event, run: Event) -> bool:
-    """Whether a forward pass records gradients in a loop that also calls `eval()`."""
+    """Whether a forward pass records gradients in a loop that also calls `eval()`, and never `train()`."""
     if common_loop(off, run) is None or run.no_grad is not False or run.loop is None:
         return False
-    if takes_over("modes", run) is not False:
+    if takes_over("modes", run) is not False or not trace.inside(run.loop, "backward"):
         return False
-    return bool(trace.inside(run.loop, "backward"))
+    around = common_loop(off, run)
+    assert off.subject is not None
+    return not any(event.kind != "eval" and around in event.loops for event in mode_events(trace, off.subject))
 
 
 def _trains_in_eval(trace: Trace, off: Event, run: Event, setters: list[Event]) -> bool:

@@ -145,6 +145,7 @@ Unsafe: gradients are averaged over the ranks from here on, which is also a comm
 import ast
 import functools
 import operator
+from collections.abc import Iterable, Iterator
 
 from torchlint.api import (
     Category,
@@ -168,11 +169,11 @@ _WRAPPER = "torch.nn.parallel.DistributedDataParallel"
 @rule("TL804", "ddp-forward-bypass", Category.CORRECTNESS, since="0.1", triggers=("DistributedDataParallel", "DDP"))
 def check(module: Module) -> Findings:
     for trace in module.traces:
-        backwards = trace.of("backward") if "module" in module.source.by_name or trace.of("wrap") else []
-        for event in trace.of("forward", "call") if backwards else ():
+        backwards, wraps = trace.of("backward"), list(_wraps(trace))
+        for event in trace.of("forward", "call") if backwards and (wraps or "module" in module.source.by_name) else ():
             if not isinstance(event.node, ast.Call) or event.no_grad is not False:
                 continue
-            wrapper = _wrapper_around(trace, event, event.node)
+            wrapper = _wrapper_around(trace, event, event.node, wraps)
             if wrapper is None or wrapper.node is None or wrapper.frame is None:
                 continue
             if not event.is_local and wrapper.frame.source is not module.source:
@@ -186,18 +187,27 @@ def check(module: Module) -> Findings:
                 )
 
 
-def _wrapper_around(trace: Trace, event: Event, node: ast.Call) -> Value | None:
+def _wraps(trace: Trace) -> Iterator[tuple[Event, Value, Value]]:
+    """The places where a model is wrapped, with the wrapper and the model inside."""
+    for wrap in trace.of("wrap"):
+        wrapper = wrap.value
+        inner = wrapper.argument(0, "module") if wrapper.name == _WRAPPER else None
+        if inner is not None and inner.kind not in ("unknown", "union"):
+            yield wrap, wrapper, inner
+
+
+def _wrapper_around(
+    trace: Trace, event: Event, node: ast.Call, wraps: Iterable[tuple[Event, Value, Value]]
+) -> Value | None:
     """The wrapper whose inner model a call uses: as `wrapper.module(...)`, or by the name it had before."""
     if isinstance(node.func, ast.Attribute) and node.func.attr == "module":
         owner = event.frame.value(node.func.value)
         return owner if owner.kind == "instance" and owner.name == _WRAPPER else None
-    callee = event.frame.value(node.func)
-    for wrap in trace.of("wrap"):
-        wrapper = wrap.value
-        inner = wrapper.argument(0, "module") if wrapper.name == _WRAPPER else None
-        if inner is None or inner.kind in ("unknown", "union") or callee.key != inner.key:
+    callee = event.frame.value(node.func) if wraps else None
+    for wrap, wrapper, inner in wraps:
+        if callee is None or callee.key != inner.key or callee.key == wrapper.key:
             continue
-        if callee.key != wrapper.key and trace.path(wrap, functools.partial(operator.is_, event)) is not None:
+        if trace.path(wrap, functools.partial(operator.is_, event)) is not None:
             return wrapper
     return None
 

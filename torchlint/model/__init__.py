@@ -17,13 +17,13 @@ Answers are three-valued: `True`, `False`, and `None` for "cannot tell". A rule 
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Iterator
+from collections.abc import Collection, Iterator
 from typing import Any, NamedTuple
 
 from torchlint.findings import Place, Span
 from torchlint.model.classes import ClassModel
 from torchlint.model.project import Project
-from torchlint.model.syntax import Class, Function, Scope, Source, dotted, every_child
+from torchlint.model.syntax import Class, Function, Scope, Source, dotted
 from torchlint.model.tensors import LossCall, loss_call
 from torchlint.model.trace import ROOT_WORDS, Event, Trace, place_of, starts_trace
 from torchlint.model.values import UNKNOWN, Frame, Value
@@ -215,32 +215,25 @@ class Module:
             if callee.kind == "ref" and callee.name in wanted:
                 yield call
 
-    def references(self, accept: Callable[[str], bool] | None = None) -> Iterator[Reference]:
+    def references(self, last_names: Collection[str] | None = None) -> Iterator[Reference]:
         """All uses of imported dotted names, longest chain first, in the order of the text.
 
-        `accept` restricts the search by the last part of the name, before anything is resolved. A name that may mean
-        one of several things (imported in `try` and again in `except`) is left out.
+        `last_names` restricts the search by the last part of the name, before anything is resolved. A name that may
+        mean one of several things (imported in `try` and again in `except`) is left out.
         """
-        inner: set[int] = set()
-        stack: list[tuple[ast.AST, Function | None, ast.AST | None]] = [(self.tree, None, None)]
+        named = self.source.named
+        words: Collection[str] = named
+        if last_names is not None:
+            words = named.keys() & (set(last_names) | self.source.bound_to(frozenset(last_names)))
         found: list[Reference] = []
-        while stack:
-            node, function, holder = stack.pop()
-            function = self.source.function_of.get(id(node), function)
-            stack.extend([(child, function, node) for child in every_child(node)])
-            if (
-                id(node) in inner
-                or not isinstance(node, ast.Attribute | ast.Name)
-                or not isinstance(node.ctx, ast.Load)
-            ):
-                continue
-            current: ast.AST = node
-            while isinstance(current, ast.Attribute):
-                current = current.value
-                inner.add(id(current))
+        for node in (node for word in words for node in named[word]):
             text = dotted(node)
-            written = self.written(text, function) if text is not None else None
-            if written is None or (accept is not None and not accept(written.rpartition(".")[2])):
+            holder = self.parent(node) if text is not None else None
+            if text is None or (isinstance(holder, ast.Attribute) and isinstance(holder.ctx, ast.Load)):
+                continue
+            function = self.function(node)
+            written = self.written(text, function)
+            if written is None or (last_names is not None and written.rpartition(".")[2] not in last_names):
                 continue
             value = self.frame(function).value(node)
             if value.kind == "ref":

@@ -90,7 +90,7 @@ def uses(
             found[id(node)] = use
     below = any(word in module.text for word in owners)
     if below or any(word in module.text for word in uncalled):
-        for reference in module.references(None if below else words.__contains__):
+        for reference in module.references(None if below else words):
             name = _listed(reference.written, wanted) or _listed(reference.name, wanted)
             if name and id(reference.node) not in found:
                 found[id(reference.node)] = Use(

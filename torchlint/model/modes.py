@@ -9,7 +9,7 @@ from torchlint.model.syntax import walk
 from torchlint.model.trace import Event, Trace
 from torchlint.model.values import Value, unwrapped, value_class
 
-__all__ = ["knows_modes", "made_in", "mode_setters", "runs_of", "sets_mode_of"]
+__all__ = ["knows_modes", "made_in", "mode_events", "mode_setters", "runs_of", "sets_mode_of"]
 
 
 def sets_mode_of(event: Event, module: Value) -> bool | None:
@@ -25,25 +25,26 @@ def sets_mode_of(event: Event, module: Value) -> bool | None:
     return None if inside is None or holds(module, subject) is not False else False
 
 
+def mode_events(trace: Trace, module: Value) -> list[Event]:
+    """The `train`, `eval` and `mode` events that may set the mode of a module or of a part of it."""
+    return [event for event in trace.of("train", "eval", "mode") if sets_mode_of(event, module) is not False]
+
+
 def mode_setters(trace: Trace, module: Value) -> list[Event]:
     """All events that may change the mode of a module or of a part of it, calls that are not followed included."""
-    return [
-        event
-        for event in trace.events
-        if (event.kind in ("train", "eval", "mode") and sets_mode_of(event, module) is not False)
-        or may_touch(event, (module,))
-    ]
+    calls = [event for event in trace.of("call") if may_touch(event, (module,))]
+    return sorted((*mode_events(trace, module), *calls), key=lambda event: event.index)
 
 
 def runs_of(trace: Trace, module: Value) -> list[Event]:
     """The events that run a module itself: its forward passes."""
     key = unwrapped(module).key
     found: list[Event] = []
-    for event in trace.events:
+    for event in trace.of("forward", "call"):
         subject = event.subject
         if subject is None or unwrapped(subject).key != key:
             continue
-        if event.kind == "forward" or (event.kind == "call" and isinstance(event.node, ast.Call)):
+        if event.kind == "forward" or isinstance(event.node, ast.Call):
             found.append(event)
     return found
 

@@ -7,9 +7,10 @@ the same outcome for both, whatever it is.
 from __future__ import annotations
 
 import ast
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from torchlint.model.syntax import Function, Source, every_child, walk
+from torchlint.model.syntax import Function, Source, children, walk
 from torchlint.model.trace import reaches
 from torchlint.model.values import Frame, Value
 from torchlint.torch_api import roles
@@ -24,6 +25,7 @@ _METHODS = frozenset(
 _PAIRED = frozenset({"__enter__", "__exit__", "__aenter__", "__aexit__"})
 _DEEPEST = 3
 _ENDS = ("return", "raise")
+_PLAIN = (ast.Expr, ast.Assign, ast.AugAssign)
 
 
 class Lonely(NamedTuple):
@@ -88,7 +90,9 @@ class _Walk:
         return steps
 
     def statement(self, node: ast.stmt, frame: Frame, steps: list[Any]) -> None:
-        if isinstance(node, ast.If):
+        if isinstance(node, _PLAIN):
+            self.calls(node, frame, steps)
+        elif isinstance(node, ast.If):
             self.branch(node, frame, steps)
         elif isinstance(node, ast.For | ast.AsyncFor | ast.While):
             self.calls(node.iter if not isinstance(node, ast.While) else node.test, frame, steps)
@@ -161,25 +165,15 @@ def _moved(step: Any, call: ast.Call, under: ast.expr | None) -> Any:
     return (step[0], step[1], *([_moved(inner, call, under) for inner in part] for part in step[2:]))
 
 
-def _calls_of(node: ast.AST, source: Source) -> list[ast.Call]:
-    """The calls in a statement, collected once for the ways of all ranks."""
-    key = ("made", id(node))
-    known: list[ast.Call] | None = source.models.get(key)
-    if known is None:
-        known = source.models[key] = _calls(node)
-    return known
-
-
-def _calls(node: ast.AST) -> list[ast.Call]:
-    """The calls in a statement, in the order in which they are made."""
-    found: list[ast.Call] = []
-    if isinstance(node, ast.Lambda | ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
-        return found
-    for child in every_child(node):
-        found.extend(_calls(child))
-    if isinstance(node, ast.Call):
-        found.append(node)
-    return found
+def _calls_of(node: ast.AST, source: Source) -> Iterator[ast.Call]:
+    """The calls in a statement or expression, in the order in which they are made."""
+    for part in children(node) if isinstance(node, ast.stmt) else (node,):
+        for item in source.calls_in(part):
+            if isinstance(item, ast.Call):
+                yield item
+            else:
+                for branch in (item.test, item.body, item.orelse):
+                    yield from _calls_of(branch, source)
 
 
 _LAST_NAMES = _METHODS | frozenset(name.rpartition(".")[2] for name in roles.COLLECTIVES)

@@ -7,14 +7,14 @@ evidence for a mistake.
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from torchlint.model.frameworks import managed
 from torchlint.model.syntax import walk
 from torchlint.model.tensors import parameters_of
 from torchlint.model.trace import Event, Guard, Loop, Trace, is_optimizer
-from torchlint.model.values import NONE, Key, Value, is_module, sequential_layers, union, unwrapped, value_class
+from torchlint.model.values import NONE, Frame, Key, Value, is_module, sequential_layers, union, unwrapped, value_class
 from torchlint.torch_api import pure_tensor_methods, roles
 
 if TYPE_CHECKING:
@@ -122,10 +122,12 @@ def parts(value: Value) -> Iterator[Value]:
 
 def given_to(value: Value) -> tuple[Value, ...]:
     """All arguments of the call that made a value, keyword arguments included."""
-    node = value.node
-    if not isinstance(node, ast.Call) or value.frame is None:
+    if not isinstance(value.node, ast.Call) or value.frame is None:
         return ()
-    frame = value.frame
+    return _passed(value.node, value.frame)
+
+
+def _passed(node: ast.Call, frame: Frame) -> tuple[Value, ...]:
     expressions = [a.value if isinstance(a, ast.Starred) else a for a in node.args]
     expressions.extend(keyword.value for keyword in node.keywords)
     return tuple(frame.value(expression) for expression in expressions)
@@ -414,7 +416,7 @@ def filling(trace: Trace, optimizer: Value) -> list[Event]:
     return [e for e in trace.events if e.kind == "backward" or may_touch(e, objects, deep=True)]
 
 
-def may_touch(event: Event, objects: Iterable[Value], *, deep: bool = False) -> bool:
+def may_touch(event: Event, objects: Sequence[Value], *, deep: bool = False) -> bool:
     """Whether a call that is not followed may do something to one of the objects (or to what holds it).
 
     Calling one of the objects itself (a model whose class is not known) is taken for its forward pass. With `deep`, so
@@ -425,28 +427,42 @@ def may_touch(event: Event, objects: Iterable[Value], *, deep: bool = False) -> 
     node = event.node
     if not isinstance(node, ast.Call):
         return True
+    cache = event.frame.source.models
+    asked = ("in hand", id(node), event.frame.key)
+    if asked not in cache:
+        cache[asked] = _in_hand(event, node)
+    called, given = cache[asked]
+    if not called and not given:
+        return False
+    callee = event.subject
+    if callee is not None and any(callee.key == one.key for one in objects):
+        return False
+    keys = _reach(objects, event.frame)
+    if not keys.isdisjoint(called):
+        return True
+    if not deep:
+        return not keys.isdisjoint(given)
+    return any(part.key in keys for value in _passed(node, event.frame) for part in parts(value))
+
+
+def _in_hand(event: Event, node: ast.Call) -> tuple[frozenset[Key], frozenset[Key]]:
+    """What a call that is not followed certainly has in hand: by what is called, and by its arguments."""
     func = node.func
     callee = event.subject
     name = callee.name if callee is not None and callee.kind == "ref" else ""
     if _is_harmless(event):
-        return False
-    if callee is not None and any(callee.key == one.key for one in objects):
-        return False
+        return _NOTHING
     if callee is not None and callee.kind == "class" and _is_constructed_in_sight(callee, event):
-        return False
-    keys = _reach(objects)
-    given = given_to(Value("call", node=node, frame=event.frame))
+        return _NOTHING
     own: Value | None = callee if not name else None
     if callee is not None and _is_handed_in(callee):
         own = None
     elif isinstance(func, ast.Attribute) and not name:
         own = event.frame.value(func.value)
     if own is not None and own.kind == "instance" and own.name in roles.PREPARERS:
-        return False
-    if own is not None and any(part.key in keys for part in _near(own)):
-        return True
-    reach = parts if deep else _near
-    return any(part.key in keys for value in given for part in reach(value))
+        return _NOTHING
+    called = frozenset(part.key for part in _near(own)) if own is not None else frozenset()
+    return called, frozenset(part.key for value in _passed(node, event.frame) for part in _near(value))
 
 
 def _is_harmless(event: Event) -> bool:
@@ -495,7 +511,20 @@ def _near(value: Value) -> Iterator[Value]:
             stack.append(current.base)
 
 
-def _reach(objects: Iterable[Value]) -> set[Key]:
+_NOTHING: tuple[frozenset[Key], frozenset[Key]] = (frozenset(), frozenset())
+
+
+def _reach(objects: Sequence[Value], frame: Frame) -> set[Key]:
+    """The identities of objects, of what they wrap, and of what certainly holds them."""
+    cache = frame.source.models
+    asked = ("reach", *map(id, objects))
+    known: tuple[Sequence[Value], set[Key]] | None = cache.get(asked)
+    if known is None:
+        known = cache[asked] = (objects, _holders(objects))  # the objects are held, so that their ids stay theirs
+    return known[1]
+
+
+def _holders(objects: Iterable[Value]) -> set[Key]:
     keys: set[Key] = set()
     for value in (option for whole in objects for option in (whole, *whole.options)):
         keys.add(value.key)

@@ -194,6 +194,7 @@ class Source:
 
     __slots__ = (
         "_bound",
+        "_named",
         "_parents",
         "by_name",
         "classes",
@@ -236,6 +237,7 @@ class Source:
         self.operators: dict[type[ast.operator], list[tuple[ast.BinOp | ast.AugAssign, Function | None]]] = {}
         self._parents: dict[int, ast.AST] = {}
         self._bound: dict[str, set[str]] | None = None
+        self._named: dict[str, list[ast.Name | ast.Attribute]] | None = None
         _Lowering(self).run()
 
     def parent(self, node: ast.AST) -> ast.AST | None:
@@ -275,6 +277,31 @@ class Source:
             for child in every_child(current):
                 self._parents[id(child)] = current
                 stack.append(child)
+
+    @property
+    def named(self) -> dict[str, list[ast.Name | ast.Attribute]]:
+        """All names and attributes that are read, by their last part."""
+        if self._named is None:
+            found: dict[str, list[ast.Name | ast.Attribute]] = {}
+            for node in walk(self.tree):
+                cls = node.__class__
+                if cls is ast.Name or cls is ast.Attribute:
+                    if node.ctx.__class__ is ast.Load:  # type: ignore[attr-defined]
+                        last = node.id if cls is ast.Name else node.attr  # type: ignore[attr-defined]
+                        found.setdefault(last, []).append(node)  # type: ignore[arg-type]
+            self._named = found
+        return self._named
+
+    def calls_in(self, node: ast.AST) -> Sequence[ast.Call | ast.IfExp]:
+        """The calls of an expression in the order in which they are made; a conditional expression is one item."""
+        if node.__class__ in _CLOSED:
+            return ()
+        key = ("calls", id(node))
+        known: list[ast.Call | ast.IfExp] | None = self.models.get(key)
+        if known is None:
+            known = self.models[key] = []
+            _collect(node, known)
+        return known
 
     def bound_to(self, last_names: Set[str]) -> set[str]:
         """The names of the module that an import binds to something with one of these last names."""
@@ -327,6 +354,7 @@ class Source:
             scope.names.clear()
             scope.function = scope.cls = None
         self.scopes.clear()
+        self._named = None
         self.function_of.clear()
         self.functions.clear()
         self.classes.clear()
@@ -387,6 +415,22 @@ _CHILDREN: dict[type, Callable[[Any], Sequence[ast.AST]]] = {
     ast.With: lambda node: [*node.items, *node.body],
 }
 """The children of the commonest nodes, spelled out because most of a walk is spent in finding them."""
+
+
+_CLOSED = frozenset({ast.Name, ast.Constant, ast.Lambda, ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef})
+
+
+def _collect(node: ast.AST, found: list[ast.Call | ast.IfExp]) -> None:
+    cls = node.__class__
+    if cls in _CLOSED:
+        return
+    if cls is ast.IfExp:
+        found.append(node)  # type: ignore[arg-type]
+        return
+    for child in children(node):
+        _collect(child, found)
+    if cls is ast.Call:
+        found.append(node)  # type: ignore[arg-type]
 
 
 def walk(node: ast.AST) -> Iterator[ast.AST]:

@@ -9,6 +9,7 @@ nothing between can have changed it, is not a path.
 from __future__ import annotations
 
 import ast
+import operator
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
@@ -330,7 +331,7 @@ class Trace:
     loops.
     """
 
-    __slots__ = ("_tests", "complete", "events", "frame", "loops", "nodes", "source")
+    __slots__ = ("_kinds", "_tests", "complete", "events", "frame", "loops", "nodes", "source")
 
     def __init__(self, frame: Frame) -> None:
         self.frame = frame
@@ -341,11 +342,15 @@ class Trace:
         self.complete = True
         self._tests: dict[str, tuple[int, bool]] | None = None
         _Builder(self).run()
+        self._kinds: dict[str, list[Event]] = {}
+        for event in self.events:
+            self._kinds.setdefault(event.kind, []).append(event)
 
     def close(self) -> None:
         """Break the cycles between the trace and its events."""
         self.nodes.clear()
         self.events.clear()
+        self._kinds.clear()
         self.loops.clear()
 
     @property
@@ -355,11 +360,14 @@ class Trace:
 
     def of(self, *kinds: str) -> list[Event]:
         """The events of these kinds, in order."""
-        return [e for e in self.events if e.kind in kinds]
+        found = [event for kind in kinds for event in self._kinds.get(kind, ())]
+        if len(kinds) > 1:
+            found.sort(key=_place_in_trace)
+        return found
 
     def inside(self, loop: Loop, *kinds: str) -> list[Event]:
         """The events of these kinds inside a loop, inner loops and followed calls included."""
-        return [e for e in self.events if e.kind in kinds and loop in e.loops]
+        return [event for event in self.of(*kinds) if loop in event.loops]
 
     def training_loops(self) -> list[Loop]:
         """The loops in which gradients are computed: innermost loops around a `backward`."""
@@ -507,6 +515,9 @@ class Trace:
             for header in node.back:
                 loop = self.nodes[header].loop
                 stack.append((header, _still_true(known, loop) if loop is not None else known))
+
+
+_place_in_trace = operator.attrgetter("index")
 
 
 def _first_reachable(node: Node, index: int) -> int:
@@ -852,16 +863,7 @@ class _Builder:
     # expressions: calls, in the order in which they are made
 
     def expression(self, node: ast.AST, frame: Frame) -> None:
-        if node.__class__ in _LEAVES:
-            return
-        cache = frame.source.models
-        key = ("calls", id(node))
-        calls: list[ast.Call | ast.IfExp] | None = cache.get(key)
-        if calls is None:
-            found: list[ast.Call | ast.IfExp] = []
-            _collect(node, found)
-            calls = cache[key] = found
-        for item in calls:
+        for item in frame.source.calls_in(node):
             if isinstance(item, ast.Call):
                 self.call(item, frame)
             else:
@@ -928,26 +930,6 @@ class _Builder:
             return False
         self.function_body(inner)
         return True
-
-
-_LEAVES = frozenset({ast.Name, ast.Constant, ast.Lambda, ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef})
-
-
-def _collect(node: ast.AST, found: list[ast.Call | ast.IfExp]) -> None:
-    """The calls of an expression in the order in which they are made; a conditional expression is one item."""
-    cls = node.__class__
-    if cls in _LEAVES:
-        return
-    if cls is ast.Attribute:
-        _collect(node.value, found)  # type: ignore[attr-defined]
-        return
-    if cls is ast.IfExp:
-        found.append(node)  # type: ignore[arg-type]
-        return
-    for child in children(node):
-        _collect(child, found)
-    if cls is ast.Call:
-        found.append(node)  # type: ignore[arg-type]
 
 
 def _callee(value: Value) -> Value:
