@@ -90,7 +90,7 @@ from torchlint.model.scaling import *  # noqa: F403
 from torchlint.model.schedules import *  # noqa: F403
 from torchlint.model.shapes import Shape, is_batch, shape_of
 from torchlint.model.steps import *  # noqa: F403
-from torchlint.model.syntax import Class, Function, dotted, walk
+from torchlint.model.syntax import Class, Function, dotted, statements, walk
 from torchlint.model.tensors import cut_of, difference_of, first_input, loss_call, operand_node, parameters_of
 from torchlint.model.trace import Guard, Loop, bare_iterable, is_optimizer, is_scaler, is_scheduler, truth
 from torchlint.model.values import Key, is_module, sequential_layers, union, unwrapped, value_class
@@ -199,6 +199,7 @@ __all__ = [
     "shape_of",
     "shift_inside",
     "starts_at",
+    "statements",
     "stretch_of",
     "summand_unit",
     "torch_api",

@@ -144,7 +144,8 @@ nobody asked for is the matter of `missing-no-grad`.
 """
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
 
 from torchlint.api import (
     Category,
@@ -152,6 +153,7 @@ from torchlint.api import (
     Evidence,
     Findings,
     Fix,
+    Function,
     Key,
     Loop,
     Measured,
@@ -173,6 +175,7 @@ _COMPUTED = ("call", "apply", "binary", "attribute", "item")
 def check(module: Module) -> Findings:
     if "detach_" in module.source.by_name:
         return
+    additions = _additions(module)
     for trace in module.traces:
         backward = trace.of("backward")
         passes = [event for event in backward if _uses_up(event)]
@@ -181,7 +184,7 @@ def check(module: Module) -> Findings:
             inside = [event for event in passes if loop in event.loops]
             if not inside or loop.frame.source is not module.source:
                 continue
-            for name, kept in _kept(module, loop, inside):
+            for name, kept in _kept(module, loop, inside, additions.get(loop.frame.function, ())):
                 if name in wanted:
                     continue
                 yield finding(
@@ -200,28 +203,40 @@ def _uses_up(event: Event) -> bool:
     return node.func.attr in ("backward", "manual_backward") and len(node.args) <= (0 if event.manager is None else 1)
 
 
-def _kept(module: Module, loop: Loop, passes: list[Event]) -> Iterator[tuple[str, ast.expr]]:
+class Addition(NamedTuple):
+    """What is added to something, and the statement or call that does it: `x += y` and `x.append(y)`."""
+
+    node: ast.AugAssign | ast.Call
+    holder: ast.expr
+    kept: ast.expr
+
+
+def _kept(
+    module: Module, loop: Loop, passes: list[Event], additions: Iterable[Addition]
+) -> Iterator[tuple[str, ast.expr]]:
     """What the loop adds to a sum or list that outlives it, where that is a loss whose graph is used up."""
     losses = {key for event in passes if event.subject is not None for key in _scaled(event.subject)}
-    for node, holder, kept in _additions(module, loop.node):
-        name = dotted(holder)
+    lines = range(loop.node.lineno, (loop.node.end_lineno or loop.node.lineno) + 1)
+    for node, holder, kept in additions:
+        name = dotted(holder) if node.lineno in lines else None
         if name is None or any(losses.isdisjoint(_scaled(option)) for option in loop.frame.value(kept).options):
             continue
-        if module.function(node) is not loop.frame.function or _starts_anew(loop, name):
+        if _starts_anew(loop, name):
             continue
         if not (isinstance(node, ast.AugAssign) and _without_gradients(module, node, loop)):
             yield name, kept
 
 
-def _additions(module: Module, loop: ast.stmt) -> Iterator[tuple[ast.AST, ast.expr, ast.expr]]:
-    """What a loop adds to something, and the statement or call that does it: `x += y` and `x.append(y)`."""
-    lines = range(loop.lineno, (loop.end_lineno or loop.lineno) + 1)
-    for operation, _ in module.source.operators.get(ast.Add, ()):
-        if isinstance(operation, ast.AugAssign) and operation.lineno in lines:
-            yield operation, operation.target, operation.value
-    for call, _ in module.source.by_name.get("append", ()):
-        if isinstance(call.func, ast.Attribute) and call.args and call.lineno in lines:
-            yield call, call.func.value, call.args[0]
+def _additions(module: Module) -> dict[Function | None, list[Addition]]:
+    """All additions of the file by the function that they stand in."""
+    found: dict[Function | None, list[Addition]] = {}
+    for operation, function in module.source.operators.get(ast.Add, ()):
+        if isinstance(operation, ast.AugAssign):
+            found.setdefault(function, []).append(Addition(operation, operation.target, operation.value))
+    for call, scope in module.source.by_name.get("append", ()):
+        if isinstance(call.func, ast.Attribute) and call.args:
+            found.setdefault(scope.function, []).append(Addition(call, call.func.value, call.args[0]))
+    return found
 
 
 def _scaled(value: Value) -> set[Key]:

@@ -154,6 +154,7 @@ from torchlint.api import (
     Category,
     ClassModel,
     Evidence,
+    Finding,
     Findings,
     Fix,
     Function,
@@ -187,27 +188,33 @@ def check(module: Module) -> Findings:
         owner = module.class_of(function) if function is not None else None
         if function is None or owner is None or owner.is_module is not True or owner.method("train") is not None:
             continue
-        if function not in forward_methods(owner) or _knows_mode(module, call, function) or _is_meant(module, owner):
+        if function not in forward_methods(owner):
             continue
-        name = call.value.name
-        if name in _DROPOUTS and call.argument(2, "training") is None and _rate_is_on(call.argument(1, "p")):
-            code = set_keyword(call.node, "training", f"{function.parameters[0].arg}.training")
-            message = (
-                f"`{module.code(call.node)}` stays on in evaluation: `training` is not passed and defaults to true"
-            )
-            yield finding(call, message, fix=Fix.safe("Pass the mode (training stays as it is)", code))
-        elif (
-            name == _ATTENTION
-            and call.argument(4, "dropout_p") is not None
-            and _rate_is_on(call.argument(4, "dropout_p"))
-            and not _is_zero_there(owner, _rate_code(module, call))
-        ):
-            message = f"`{_rate_code(module, call)}` stays on in evaluation: the attention function knows no mode"
-            yield finding(call, message, fix=_gate(module, call, function))
-        elif name in _LAYERS and _rate_is_on(call.argument(0, "p")) and _used_at_once(module, call, function):
-            yield finding(
-                call, f"`{module.code(call.node)}` is built in `{function.name}` and so never leaves training mode"
-            )
+        found = _always_on(module, call, function, owner)
+        if found is not None and not _knows_mode(module, call, function) and not _is_meant(module, owner):
+            yield found
+
+
+def _always_on(module: Module, call: Call, function: Function, owner: ClassModel) -> Finding | None:
+    """What is to be said of a dropout that knows of no mode by itself."""
+    name = call.value.name
+    if name in _DROPOUTS:
+        if call.argument(2, "training") is not None or not _rate_is_on(call.argument(1, "p")):
+            return None
+        code = set_keyword(call.node, "training", f"{function.parameters[0].arg}.training")
+        message = f"`{module.code(call.node)}` stays on in evaluation: `training` is not passed and defaults to true"
+        return finding(call, message, fix=Fix.safe("Pass the mode (training stays as it is)", code))
+    if name == _ATTENTION:
+        rate = call.argument(4, "dropout_p")
+        if rate is None or not _rate_is_on(rate) or _is_zero_there(owner, _rate_code(module, call)):
+            return None
+        message = f"`{_rate_code(module, call)}` stays on in evaluation: the attention function knows no mode"
+        return finding(call, message, fix=_gate(module, call, function))
+    if name in _LAYERS and _rate_is_on(call.argument(0, "p")) and _used_at_once(module, call, function):
+        return finding(
+            call, f"`{module.code(call.node)}` is built in `{function.name}` and so never leaves training mode"
+        )
+    return None
 
 
 def _knows_mode(module: Module, call: Call, function: Function) -> bool:
@@ -260,8 +267,8 @@ def _mode_words(node: ast.AST) -> set[str]:
 
 
 def _words(node: ast.AST) -> set[str]:
-    found = {n.attr for n in walk(node) if isinstance(n, ast.Attribute)}
-    return found | {n.id for n in walk(node) if isinstance(n, ast.Name)}
+    named = (n for n in walk(node) if isinstance(n, ast.Attribute | ast.Name))
+    return {n.attr if isinstance(n, ast.Attribute) else n.id for n in named}
 
 
 def _is_meant(module: Module, owner: ClassModel) -> bool:

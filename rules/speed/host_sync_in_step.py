@@ -149,7 +149,7 @@ from torchlint.api import (
     is_cpu,
     on_device,
     rule,
-    walk,
+    statements,
 )
 
 
@@ -216,7 +216,7 @@ def _is_conditional(event: Event, loop: Loop) -> bool:
 def _leaves_before(holder: ast.AST, event: Event, ways: tuple[type[ast.stmt], ...]) -> bool:
     """Whether some statement in front of the event may leave, so that not every step reaches it."""
     line = getattr(event.node, "lineno", 0)
-    return any(isinstance(node, ways) and (node.end_lineno or 0) < line for node in walk(holder))
+    return any(isinstance(node, ways) and (node.end_lineno or 0) < line for node in statements(holder))
 
 
 def _is_inside(guard: Guard, loop: Loop) -> bool:

@@ -8,10 +8,11 @@ adds to where it begins. Everything else ends the way with `None`.
 from __future__ import annotations
 
 import ast
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
 from torchlint.model.frameworks import shifts_labels
-from torchlint.model.syntax import Function
+from torchlint.model.syntax import Function, statements
 from torchlint.model.trace import Event, Trace
 from torchlint.model.values import UNKNOWN, Frame, Key, Value, union, unwrapped, value_class
 from torchlint.torch_api import roles
@@ -358,20 +359,18 @@ def _changed(value: Value) -> bool:
     return value.key in written
 
 
-def _writes(function: Function) -> list[ast.expr]:
-    found: list[ast.expr] = []
-    stack: list[ast.AST] = list(function.body)
-    while stack:
-        node = stack.pop()
-        if isinstance(node, ast.Assign | ast.AugAssign):
-            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
-            found.extend(t.value for t in targets if isinstance(t, ast.Subscript) and isinstance(t.value, ast.Name))
-        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
-            name = node.func.attr
-            if name.endswith("_") and not name.endswith("__") and isinstance(node.func.value, ast.Name):
-                found.append(node.func.value)
-        stack.extend(ast.iter_child_nodes(node))
-    return found
+def _writes(function: Function) -> Iterator[ast.expr]:
+    """What a function writes into: `x[...] = y` and the methods that end in an underscore."""
+    for statement in statements(function.node):
+        if isinstance(statement, ast.Assign | ast.AugAssign):
+            for target in statement.targets if isinstance(statement, ast.Assign) else (statement.target,):
+                if isinstance(target, ast.Subscript) and isinstance(target.value, ast.Name):
+                    yield target.value
+    for call in function.calls:
+        func = call.func
+        if isinstance(func, ast.Attribute) and func.attr.endswith("_") and not func.attr.endswith("__"):
+            if isinstance(func.value, ast.Name):
+                yield func.value
 
 
 def _cut_outside(logits: Value) -> bool:

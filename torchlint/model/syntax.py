@@ -6,6 +6,7 @@ Nothing is resolved here; names, values and events are computed on demand from w
 from __future__ import annotations
 
 import ast
+from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence, Set
 from typing import Any
 
@@ -17,6 +18,7 @@ _NO_NODES = {"ctx", "kind", "type_comment", "op", "ops", "level", "id", "attr", 
 _FIELDS: dict[type, tuple[str, ...]] = {}
 _NODE_FIELDS: dict[type, tuple[str, ...]] = {}
 _LEAVES = (ast.Constant, ast.Name)
+_ENDS = frozenset(_LEAVES)
 _CHAINED = (ast.Attribute, ast.Subscript)
 
 
@@ -241,11 +243,14 @@ class Source:
         _Lowering(self).run()
 
     def parent(self, node: ast.AST) -> ast.AST | None:
-        """The node that holds `node`; the map is made for one top-level statement (or method) at a time."""
+        """The node that holds `node`; the map is made for one statement at a time, with those around it."""
         found = self._parents.get(id(node))
         if found is None and hasattr(node, "lineno"):
             self._map_around(node)
             found = self._parents.get(id(node))
+            if found is None and node is not self.tree:  # a node whose position does not lie in its parent's
+                self._map(self.tree, whole=True)
+                found = self._parents.get(id(node))
         return found
 
     def around(self, node: ast.AST) -> Iterator[ast.AST]:
@@ -256,27 +261,27 @@ class Source:
             current = self.parent(current)
 
     def _map_around(self, node: Any) -> None:
-        from bisect import bisect_right
-
+        position = (node.lineno, node.col_offset)
         holder: ast.AST = self.tree
-        statements: list[ast.stmt] = self.tree.body
-        while True:
-            index = bisect_right(statements, (node.lineno, node.col_offset), key=_start) - 1
-            if index < 0:
+        part = _part_at(holder, position)
+        while part is not None:
+            self._parents[id(part)] = holder
+            if part is node:
                 return
-            part = statements[index]
-            self._parents.setdefault(id(part), holder)
-            if not isinstance(part, ast.ClassDef) or part is node or not part.body:
-                break
-            if _start(part.body[0]) > (node.lineno, node.col_offset):
-                break
-            holder, statements = part, part.body
-        stack: list[ast.AST] = [part]
+            holder = part
+            part = _part_at(holder, position)
+        self._map(holder, whole=isinstance(holder, ast.Match))
+
+    def _map(self, top: ast.AST, *, whole: bool) -> None:
+        """Note the parents of what is below a node, of the statements that it holds only if the `whole` is wanted."""
+        parents = self._parents
+        stack = [top]
         while stack:
             current = stack.pop()
             for child in every_child(current):
-                self._parents[id(child)] = current
-                stack.append(child)
+                parents[id(child)] = current
+                if child.__class__ not in _ENDS and (whole or not isinstance(child, ast.stmt | ast.ExceptHandler)):
+                    stack.append(child)
 
     @property
     def named(self) -> dict[str, list[ast.Name | ast.Attribute]]:
@@ -361,7 +366,18 @@ class Source:
         self._parents.clear()
 
 
-def _start(node: ast.stmt) -> tuple[int, int]:
+def _part_at(holder: ast.AST, position: tuple[int, int]) -> ast.stmt | ast.ExceptHandler | None:
+    """The statement (or handler) directly in a block of `holder` that a position lies in."""
+    for field in ("body", "handlers", "orelse", "finalbody"):
+        block = getattr(holder, field, None)
+        if block.__class__ is list and block and _start(block[0]) <= position:
+            part = block[bisect_right(block, position, key=_start) - 1]
+            if position < (part.end_lineno or 0, part.end_col_offset or 0):
+                return part  # type: ignore[no-any-return]
+    return None
+
+
+def _start(node: Any) -> tuple[int, int]:
     decorators = getattr(node, "decorator_list", None)
     first = decorators[0] if decorators else node
     return first.lineno, first.col_offset - (1 if decorators else 0)
@@ -439,6 +455,20 @@ def walk(node: ast.AST) -> Iterator[ast.AST]:
     while level:
         yield from level
         level = [child for parent in level for child in every_child(parent)]
+
+
+def statements(node: ast.AST) -> Iterator[ast.stmt]:
+    """All statements below a node, in the order of the text; those of nested functions and classes among them."""
+    for field in _BLOCKS:
+        for part in getattr(node, field, ()):
+            if isinstance(part, ast.stmt):
+                yield part
+            if part.__class__ not in _SIMPLE:
+                yield from statements(part)
+
+
+_BLOCKS = ("body", "handlers", "cases", "orelse", "finalbody")
+_SIMPLE = frozenset({ast.Expr, ast.Assign, ast.AugAssign, ast.AnnAssign, ast.Return, ast.Pass})
 
 
 def first_name(node: ast.AST) -> str | None:
