@@ -7,10 +7,10 @@ as long as their base is not rebound. Loops are walked until nothing changes, so
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable
+from collections.abc import Callable, Set
 from typing import Any
 
-from torchlint.model.syntax import Def, Function, Path, Scope, Source, children, dotted, walk
+from torchlint.model.syntax import Def, Function, Path, Scope, Source, children, dotted, first_name, walk
 
 Env = dict[str, tuple[Def, ...]]
 
@@ -27,14 +27,28 @@ class Flow:
     tuple stands for whatever an attribute held when the function was entered, or for what a call may have stored.
     """
 
-    __slots__ = ("_bases", "_continues", "_defs", "_env", "_exits", "_scope", "_self", "coarse", "reaching")
+    __slots__ = (
+        "_continues",
+        "_defs",
+        "_env",
+        "_exits",
+        "_followed",
+        "_places",
+        "_scope",
+        "_self",
+        "_touched",
+        "coarse",
+        "reaching",
+    )
 
     def __init__(self, source: Source, function: Function | None) -> None:
         self.reaching: dict[int, tuple[Def, ...]] = {}
         self._defs: dict[tuple[int, Path], Def] = {}
         self._scope = function.scope if function is not None else source.scope
         self._env: Env | None = {}
-        self._bases: set[str] = set()  # first names of the attributes and items that are followed
+        self._followed: dict[str, set[str]] = {}  # the attributes and items that were bound, by their first name
+        self._places: dict[int, str | None] = {}
+        self._touched: set[str] = set()  # names whose definitions have changed since the ways last parted
         self._exits: list[Env] = []
         self._continues: list[Env] = []
         self._self: str | None = None
@@ -96,7 +110,7 @@ class Flow:
                 self._rebind(name, self._scoped(name, node))
 
     def _leave(self, node: ast.Return | ast.Raise) -> None:
-        for child in ast.iter_child_nodes(node):
+        for child in children(node):
             self._read(child)
         self._env = None
 
@@ -113,17 +127,20 @@ class Flow:
     def _if(self, node: ast.If) -> None:
         self._read(node.test)
         assert self._env is not None
+        outer, self._touched = self._touched, set()
         before = dict(self._env)
         self._block(node.body)
         taken, self._env = self._env, before
         self._block(node.orelse)
-        self._env = _join(taken, self._env)
+        self._env = _join(taken, self._env, self._touched)
+        self._touched |= outer
 
     def _loop(self, node: ast.For | ast.AsyncFor | ast.While) -> None:
         outer_exits, outer_continues = self._exits, self._continues
         if not isinstance(node, ast.While):
             self._read(node.iter)
         assert self._env is not None
+        outer, self._touched = self._touched, set()
         entry: Env = self._env
         exits: list[Env] = []
         for _ in range(_ROUNDS):
@@ -136,8 +153,8 @@ class Flow:
             exits = self._exits
             again: Env | None = self._env
             for other in self._continues:
-                again = _join(again, other)
-            merged = _join(dict(entry), again)
+                again = _join(again, other, self._touched)
+            merged = _join(dict(entry), again, self._touched)
             assert merged is not None
             if merged == entry:
                 break
@@ -148,7 +165,8 @@ class Flow:
         if self._env is not None:
             self._block(node.orelse)
         for other in exits:
-            self._env = _join(self._env, other)
+            self._env = _join(self._env, other, self._touched)
+        self._touched |= outer
 
     def _with(self, node: ast.With | ast.AsyncWith) -> None:
         for item in node.items:
@@ -159,6 +177,7 @@ class Flow:
 
     def _try(self, node: ast.Try) -> None:
         assert self._env is not None
+        outer, self._touched = self._touched, set()
         before = dict(self._env)
         self._block(node.body)
         after: Env | None = self._env
@@ -167,21 +186,23 @@ class Flow:
             self._block(node.orelse)
         result: Env | None = self._env
         for handler in node.handlers:
-            self._env = _join(dict(before), after)
+            self._env = _join(dict(before), after, self._touched)
             if handler.type is not None:
                 self._read(handler.type)
             if handler.name and self._env is not None:
                 self._rebind(handler.name, self._scoped(handler.name, handler))
             self._block(handler.body)
-            result = _join(result, self._env)
+            result = _join(result, self._env, self._touched)
         self._env = result if result is not None or not node.finalbody else before
         self._block(node.finalbody)
         if result is None:
             self._env = None
+        self._touched |= outer
 
     def _match(self, node: ast.Match) -> None:
         self._read(node.subject)
         assert self._env is not None
+        outer, self._touched = self._touched, set()
         before = self._env
         result: Env | None = dict(before)
         for case in node.cases:
@@ -193,14 +214,16 @@ class Flow:
             if case.guard is not None:
                 self._read(case.guard)
             self._block(case.body)
-            result = _join(result, self._env)
+            result = _join(result, self._env, self._touched)
         self._env = result
+        self._touched |= outer
 
     def _delete(self, node: ast.Delete) -> None:
         for target in node.targets:
             if isinstance(target, ast.Name) and self._env is not None:
                 self._forget(target.id)
                 self._env.pop(target.id, None)
+                self._touched.add(target.id)
             else:
                 self._read(target)
 
@@ -220,12 +243,12 @@ class Flow:
             self.reaching[id(node)] = found
 
     def _attribute(self, node: ast.Attribute) -> None:
-        if self._bases:
+        if self._followed:
             self._follow(node)
         self._read(node.value)
 
     def _subscript(self, node: ast.Subscript) -> None:
-        if self._bases:
+        if self._followed:
             self._follow(node)
         self._read(node.value)
         self._read(node.slice)
@@ -250,11 +273,14 @@ class Flow:
         pass
 
     def _follow(self, node: ast.AST) -> None:
-        path = place(node)
-        if path is not None and self._env is not None:
-            found = self._env.get(path)
-            if found is not None:
-                self.reaching[id(node)] = found
+        if first_name(node) not in self._followed or self._env is None:
+            return
+        path = self._places.get(id(node), "")
+        if path == "":
+            path = self._places[id(node)] = place(node)
+        found = self._env.get(path) if path is not None else None
+        if found is not None:
+            self.reaching[id(node)] = found
 
     def _comprehension(self, node: ast.AST) -> None:
         assert self._env is not None
@@ -300,29 +326,26 @@ class Flow:
     def _rebind(self, name: str, definition: Def) -> None:
         if self._env is None or self._scope.outer_names.get(name):
             return
-        if self._bases:
-            self._forget(name)
+        self._forget(name)
         self._env[name] = (definition,)
-        if _followed(name):
-            self._bases.add(_first(name))
+        self._touched.add(name)
+        if _is_followed(name):
+            self._followed.setdefault(_first(name), set()).add(name)
 
     def _forget(self, name: str) -> None:
         assert self._env is not None
-        if _first(name) not in self._bases:
-            return
-        attribute, item = name + ".", name + "["
-        stale = [key for key in self._env if key.startswith((attribute, item))]
-        for key in stale:
-            del self._env[key]
+        followed = self._followed.get(_first(name)) if self._followed else None
+        for key in followed or ():
+            if key.startswith((name + ".", name + "[")) and self._env.pop(key, None) is not None:
+                self._touched.add(key)
 
     def _may_change(self, name: str) -> None:
         assert self._env is not None
-        if name not in self._bases:
-            return
-        prefix = name + "."
-        for key, definitions in self._env.items():
-            if key.startswith(prefix) and ENTRY not in definitions:
+        for key in self._followed.get(name, ()):
+            definitions = self._env.get(key)
+            if definitions is not None and ENTRY not in definitions and key.startswith(name + "."):
                 self._env[key] = (*definitions, ENTRY)
+                self._touched.add(key)
 
     def _scoped(self, name: str, node: ast.AST) -> Def:
         for definition in self._scope.names.get(name, ()):
@@ -350,20 +373,22 @@ def place(node: ast.AST) -> str | None:
     return dotted(node)
 
 
-def _join(first: Env | None, second: Env | None) -> Env | None:
+def _join(first: Env | None, second: Env | None, touched: Set[str]) -> Env | None:
+    """What holds after either way; the two differ in touched names alone. The first is changed in place."""
     if first is None:
         return second
     if second is None or first is second:
         return first
-    for name, definitions in second.items():
-        known = first.get(name)
-        if known is None:
-            first[name] = (*definitions, ENTRY) if _followed(name) and ENTRY not in definitions else definitions
-        elif known is not definitions and known != definitions:
-            first[name] = known + tuple(d for d in definitions if d not in known)
-    for name, definitions in first.items():
-        if name not in second and _followed(name) and ENTRY not in definitions:
-            first[name] = (*definitions, ENTRY)
+    for name in touched:
+        one, other = first.get(name), second.get(name)
+        if one is other:
+            continue
+        if one is None or other is None:
+            only = one or other
+            assert only is not None
+            first[name] = (*only, ENTRY) if _is_followed(name) and ENTRY not in only else only
+        elif one != other:
+            first[name] = one + tuple(definition for definition in other if definition not in one)
     return first
 
 
@@ -371,7 +396,7 @@ def _first(name: str) -> str:
     return name.partition(".")[0].partition("[")[0]
 
 
-def _followed(name: str) -> bool:
+def _is_followed(name: str) -> bool:
     return "." in name or "[" in name
 
 

@@ -373,12 +373,20 @@ class Frame:
     def name(self, node: ast.Name) -> Value:
         """The value of a name that is read."""
         function = self.function
-        if function is not None and not function.binds(node.id):
-            return self.lookup(node.id)
+        if function is not None:
+            definitions = function.scope.names.get(node.id)
+            if definitions is None:
+                if node.id not in function.inner:
+                    return self.lookup(node.id)
+            elif len(definitions) == 1 and node.id not in function.inner and not function.scope.outer_names:
+                return self._changed(node, self.definition(definitions[0]))
         reaching = self.flow.reaching.get(id(node))
         if reaching is None:
             return self.lookup(node.id)
-        value = self._any_of(reaching, node)
+        return self._changed(node, self._any_of(reaching, node))
+
+    def _changed(self, node: ast.Name, value: Value) -> Value:
+        """What a local value has become by what was done to it."""
         if value.kind in _CHANGEABLE:
             from torchlint.model import changes
 
