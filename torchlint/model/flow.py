@@ -7,7 +7,8 @@ as long as their base is not rebound. Loops are walked until nothing changes, so
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Set
+from bisect import bisect_left
+from collections.abc import Callable, Iterable, Iterator, Set
 from typing import Any
 
 from torchlint.model.syntax import Def, Function, Path, Scope, Source, children, dotted, first_name, walk
@@ -28,15 +29,18 @@ class Flow:
     """
 
     __slots__ = (
+        "_calls",
         "_continues",
         "_defs",
         "_env",
         "_exits",
         "_followed",
+        "_learning",
         "_places",
         "_scope",
         "_self",
         "_touched",
+        "_walruses",
         "coarse",
         "reaching",
     )
@@ -48,6 +52,9 @@ class Flow:
         self._env: Env | None = {}
         self._followed: dict[str, set[str]] = {}  # the attributes and items that were bound, by their first name
         self._places: dict[int, str | None] = {}
+        self._calls: list[tuple[int, int]] = []  # where methods of `self` are called
+        self._learning = False  # in the first round of a loop, when only its bindings count
+        self._walruses = source.has_walrus
         self._touched: set[str] = set()  # names whose definitions have changed since the ways last parted
         self._exits: list[Env] = []
         self._continues: list[Env] = []
@@ -61,6 +68,7 @@ class Flow:
                     self._env[arg.arg] = (self._scope.names[arg.arg][0],)
             if function.cls is not None and args.args:
                 self._self = args.args[0].arg
+                self._calls = sorted(_places_of_calls(function.calls, self._self))
         lines = (body[-1].end_lineno or 0) - body[0].lineno + 1 if body else 0
         self.coarse = lines * max(1, len(self._scope.names) // 50) > _LARGEST
         if self.coarse:
@@ -143,7 +151,9 @@ class Flow:
         outer, self._touched = self._touched, set()
         entry: Env = self._env
         exits: list[Env] = []
-        for _ in range(_ROUNDS):
+        learning = self._learning
+        for number in range(_ROUNDS):
+            self._learning = learning or (number == 0 and not self._walruses)
             self._env, self._exits, self._continues = dict(entry), [], []
             if isinstance(node, ast.While):
                 self._read(node.test)
@@ -156,9 +166,10 @@ class Flow:
                 again = _join(again, other, self._touched)
             merged = _join(dict(entry), again, self._touched)
             assert merged is not None
-            if merged == entry:
+            if merged == entry and self._learning is learning:
                 break
             entry = merged
+        self._learning = learning
         self._exits, self._continues = outer_exits, outer_continues
         endless = isinstance(node, ast.While) and isinstance(node.test, ast.Constant) and bool(node.test.value)
         self._env = None if endless else dict(entry)
@@ -230,12 +241,22 @@ class Flow:
     # expressions
 
     def _read(self, node: ast.AST) -> None:
+        if self._learning:
+            self._learn(node)
+            return
         reader = _EXPRESSIONS.get(node.__class__)
         if reader is not None:
             reader(self, node)
             return
         for child in children(node):
             self._read(child)
+
+    def _learn(self, node: Any) -> None:
+        """What reading an expression does to the bindings, where nothing in it binds a name."""
+        if self._calls:
+            called = bisect_left(self._calls, (node.lineno, node.col_offset))
+            if called < len(self._calls) and self._calls[called] < (node.end_lineno, node.end_col_offset):
+                self._self_called()
 
     def _name(self, node: ast.Name) -> None:
         found = self._env.get(node.id) if self._env is not None else None
@@ -267,7 +288,7 @@ class Flow:
         if self._self is not None and func.__class__ is ast.Attribute:
             owner = func.value
             if owner.__class__ is ast.Name and owner.id == self._self:
-                self._may_change(self._self)
+                self._self_called()
 
     def _skip(self, _: ast.AST) -> None:
         pass
@@ -296,6 +317,7 @@ class Flow:
             if child is not None:
                 self._read(child)
         self._env = outer
+        self._learn(node)
 
     # bindings
 
@@ -339,11 +361,12 @@ class Flow:
             if key.startswith((name + ".", name + "[")) and self._env.pop(key, None) is not None:
                 self._touched.add(key)
 
-    def _may_change(self, name: str) -> None:
-        assert self._env is not None
-        for key in self._followed.get(name, ()):
+    def _self_called(self) -> None:
+        """A method may store something else in any attribute."""
+        assert self._self is not None and self._env is not None
+        for key in self._followed.get(self._self, ()):
             definitions = self._env.get(key)
-            if definitions is not None and ENTRY not in definitions and key.startswith(name + "."):
+            if definitions is not None and ENTRY not in definitions and key.startswith(self._self + "."):
                 self._env[key] = (*definitions, ENTRY)
                 self._touched.add(key)
 
@@ -355,6 +378,14 @@ class Flow:
         if key not in self._defs:
             self._defs[key] = Def("declare", node, self._scope)
         return self._defs[key]
+
+
+def _places_of_calls(calls: Iterable[ast.Call], owner: str) -> Iterator[tuple[int, int]]:
+    """Where methods of a name are called."""
+    for call in calls:
+        func = call.func
+        if isinstance(func, ast.Attribute) and isinstance(func.value, ast.Name) and func.value.id == owner:
+            yield call.lineno, call.col_offset
 
 
 ENTRY = Def("entry", ast.Pass(), Scope("module", None, ast.Pass()))

@@ -205,6 +205,7 @@ class Source:
         "frames",
         "function_of",
         "functions",
+        "has_walrus",
         "imports",
         "item_stores",
         "keywords",
@@ -230,6 +231,7 @@ class Source:
         self.imports: list[tuple[str, Def]] = []  # with the names that they bind, of all scopes
         self.keywords: set[str | None] = set()  # names of the keyword arguments of all calls
         self.by_name: dict[str, list[tuple[ast.Call, Scope]]] = {}
+        self.has_walrus = False
         self.discarded: list[tuple[ast.Call | ast.Attribute, Function | None]] = []  # statements that are expressions
         self.item_stores: dict[str, list[tuple[ast.Subscript, Function | None, ast.expr | None]]] = {}  # x[..] = value
         self.stored: dict[str, list[tuple[ast.Attribute, Function | None]]] = {}  # assigned attributes by their name
@@ -630,6 +632,7 @@ class _Lowering:
         self.pending.append((function, inner))
 
     def on_walrus(self, node: ast.NamedExpr) -> None:
+        self.source.has_walrus = True
         self.visit(node.value)
         self.bind(node.target, "assign", node.value, node)
 
