@@ -244,7 +244,10 @@ class Flow:
         if self._learning:
             self._learn(node)
             return
-        reader = _EXPRESSIONS.get(node.__class__)
+        cls = node.__class__
+        if cls is ast.Constant:
+            return
+        reader = _EXPRESSIONS.get(cls)
         if reader is not None:
             reader(self, node)
             return
