@@ -171,9 +171,9 @@ def _was_told(module: Module, call: Call) -> bool:
     tried = module.parent(node) if node is not None else None
     if node is None or node.name is None or not isinstance(tried, ast.Try):
         return False
-    if not any(isinstance(n, ast.Attribute) and n.attr == "load_state_dict" for s in tried.body for n in ast.walk(s)):
+    if not any(isinstance(n, ast.Attribute) and n.attr == "load_state_dict" for s in tried.body for n in walk(s)):
         return False
-    inside = (n for statement in node.body for n in ast.walk(statement))
+    inside = (n for statement in node.body for n in walk(statement))
     return any(isinstance(n, ast.Name) and n.id == node.name for n in inside)
 
 

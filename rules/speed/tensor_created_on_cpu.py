@@ -292,14 +292,14 @@ def _follows(call: Call, made: ast.Call, function: Function) -> bool:
 
 def _is_around_batches(call: Call, function: Function) -> bool:
     """Whether the call stands beside the loop over batches, which trains or goes through a loader, and not in it."""
-    loops = [n for n in ast.walk(function.node) if isinstance(n, ast.For) and _goes_through_batches(n)]
-    return bool(loops) and not any(node is call.node for loop in loops for node in ast.walk(loop))
+    loops = [n for n in walk(function.node) if isinstance(n, ast.For) and _goes_through_batches(n)]
+    return bool(loops) and not any(node is call.node for loop in loops for node in walk(loop))
 
 
 def _goes_through_batches(loop: ast.For) -> bool:
-    if any(isinstance(n, ast.For | ast.While) for statement in loop.body for n in ast.walk(statement)):
+    if any(isinstance(n, ast.For | ast.While) for statement in loop.body for n in walk(statement)):
         return False
-    called = {n.func.attr for n in ast.walk(loop) if isinstance(n, ast.Call) and isinstance(n.func, ast.Attribute)}
+    called = {n.func.attr for n in walk(loop) if isinstance(n, ast.Call) and isinstance(n.func, ast.Attribute)}
     return "backward" in called or "loader" in ast.unparse(loop.iter)
 
 
@@ -319,7 +319,7 @@ def _is_kept(module: Module, call: Call) -> bool:
     """Whether the call makes something once and keeps it: under `if self.x is None:` and the like."""
     statement = module.statement(call.node)
     targets = statement.targets if isinstance(statement, ast.Assign) else [getattr(statement, "target", None)]
-    keeps = any(isinstance(n, ast.Attribute) for target in targets if target is not None for n in ast.walk(target))
+    keeps = any(isinstance(n, ast.Attribute) for target in targets if target is not None for n in walk(target))
     child: ast.AST = call.node
     for holder in module.around(call.node):
         if isinstance(holder, ast.If) and child in holder.body:
@@ -349,7 +349,7 @@ def _is_first_call(test: ast.expr, module: Module, call: Call, branch: ast.If, k
     if not isinstance(asked, ast.Attribute):
         return False
     owner = module.class_of(call.function) if call.function is not None else None
-    stored = {n.attr for n in ast.walk(branch) if isinstance(n, ast.Attribute) and isinstance(n.ctx, ast.Store)}
+    stored = {n.attr for n in walk(branch) if isinstance(n, ast.Attribute) and isinstance(n.ctx, ast.Store)}
     return asked.attr in stored or (keeps and owner is not None and owner.method(asked.attr) is not None)
 
 
