@@ -11,7 +11,7 @@ from __future__ import annotations
 import ast
 import operator
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from torchlint.findings import Place, Span
 from torchlint.model.syntax import Function, Source, children, dotted, first_name, walk
@@ -69,8 +69,8 @@ _STRONG_WORDS = _CALLED_WORDS | {"step", "unscale_", "clip_grad_value_", "clip_g
 
 def starts_trace(project: Project, function: Function) -> bool:
     """Whether a function is the start of a trace of its own: it trains, evaluates, or calls what does."""
-    own = not function.words.isdisjoint(ROOT_WORDS) or any("loss" in w or "crit" in w for w in function.words)
-    return own or worth_following(project, function, _CALLED_WORDS)
+    own = not function.words.isdisjoint(ROOT_WORDS) or _sounds_like_loss(function)
+    return own or reaches(project, function, _CALLED_WORDS, losses=True)
 
 
 class Guard:
@@ -720,43 +720,41 @@ class _Builder:
             self.statement(statement, frame)
 
     def statement(self, node: ast.stmt, frame: Frame) -> None:
-        cls = node.__class__
-        if cls is ast.Expr:
-            self.expression(node.value, frame)  # type: ignore[attr-defined]
-        elif cls in (ast.Assign, ast.AnnAssign, ast.AugAssign):
-            self.assignment(node, frame)  # type: ignore[arg-type]
-        elif cls is ast.If:
-            self.branch(node, frame)  # type: ignore[arg-type]
-        elif cls in (ast.For, ast.AsyncFor, ast.While):
-            self.repeat(node, frame)  # type: ignore[arg-type]
-        elif cls in (ast.With, ast.AsyncWith):
-            self.context(node, frame)  # type: ignore[arg-type]
-        elif cls is ast.Try or cls.__name__ == "TryStar":
+        handler = _STATEMENTS.get(node.__class__)
+        if handler is not None:
+            handler(self, node, frame)
+        elif node.__class__.__name__ == "TryStar":
             self.attempt(node, frame)  # type: ignore[arg-type]
-        elif cls is ast.Return:
-            if node.value is not None:  # type: ignore[attr-defined]
-                self.expression(node.value, frame)  # type: ignore[attr-defined]
-            if self.returns:
-                self.returns[-1].extend(self.frontier)
-            self.frontier = []
-        elif cls is ast.Raise:
-            self.frontier = []
-        elif cls is ast.Break:
-            if self.jumps:
-                self.jumps[-1][0].extend(self.frontier)
-            self.frontier = []
-        elif cls is ast.Continue:
-            if self.jumps:
-                for index in self.frontier:
-                    self.nodes[index].back.append(self.jumps[-1][1])
-            self.frontier = []
-        elif cls is ast.Match:
-            self.cases(node, frame)  # type: ignore[arg-type]
-        elif cls in (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Import, ast.ImportFrom):
-            pass
         else:
             for child in children(node):
                 self.expression(child, frame)
+
+    def value_alone(self, node: ast.Expr, frame: Frame) -> None:
+        self.expression(node.value, frame)
+
+    def leave(self, node: ast.Return, frame: Frame) -> None:
+        if node.value is not None:
+            self.expression(node.value, frame)
+        if self.returns:
+            self.returns[-1].extend(self.frontier)
+        self.frontier = []
+
+    def fail(self, _: ast.Raise, __: Frame) -> None:
+        self.frontier = []
+
+    def leave_loop(self, _: ast.Break, __: Frame) -> None:
+        if self.jumps:
+            self.jumps[-1][0].extend(self.frontier)
+        self.frontier = []
+
+    def next_round(self, _: ast.Continue, __: Frame) -> None:
+        if self.jumps:
+            for index in self.frontier:
+                self.nodes[index].back.append(self.jumps[-1][1])
+        self.frontier = []
+
+    def skip(self, _: ast.stmt, __: Frame) -> None:
+        pass
 
     def assignment(self, node: ast.Assign | ast.AnnAssign | ast.AugAssign, frame: Frame) -> None:
         if node.value is not None:
@@ -888,7 +886,9 @@ class _Builder:
             self.node()
 
     def call(self, node: ast.Call, frame: Frame) -> None:
-        callee = _one_class(_callee(frame.value(node.func)))
+        callee = frame.value(node.func)
+        if callee.kind == "union":
+            callee = _one_class(_callee(callee))
         if callee.kind == "function":
             if not _is_plain_step(callee) and self.inline(callee, node, frame):
                 return
@@ -914,7 +914,8 @@ class _Builder:
             return False
         if function.cls is not None and is_stub(function):
             return False
-        if not worth_following(frame.project, function, WORDS if frame.depth < _WEAK_INLINE else _STRONG_WORDS):
+        words = WORDS if frame.depth < _WEAK_INLINE else _STRONG_WORDS
+        if not reaches(frame.project, function, words, losses=True):
             return True
         if function.is_generator:
             return False
@@ -930,6 +931,31 @@ class _Builder:
             return False
         self.function_body(inner)
         return True
+
+
+_STATEMENTS: dict[type, Callable[[_Builder, Any, Frame], None]] = {
+    ast.Expr: _Builder.value_alone,
+    ast.Assign: _Builder.assignment,
+    ast.AnnAssign: _Builder.assignment,
+    ast.AugAssign: _Builder.assignment,
+    ast.If: _Builder.branch,
+    ast.For: _Builder.repeat,
+    ast.AsyncFor: _Builder.repeat,
+    ast.While: _Builder.repeat,
+    ast.With: _Builder.context,
+    ast.AsyncWith: _Builder.context,
+    ast.Try: _Builder.attempt,
+    ast.Return: _Builder.leave,
+    ast.Raise: _Builder.fail,
+    ast.Break: _Builder.leave_loop,
+    ast.Continue: _Builder.next_round,
+    ast.Match: _Builder.cases,
+    ast.FunctionDef: _Builder.skip,
+    ast.AsyncFunctionDef: _Builder.skip,
+    ast.ClassDef: _Builder.skip,
+    ast.Import: _Builder.skip,
+    ast.ImportFrom: _Builder.skip,
+}
 
 
 def _callee(value: Value) -> Value:
@@ -1001,32 +1027,27 @@ def _main_guard(test: ast.expr) -> bool | None:
     return None
 
 
-def worth_following(project: Project, function: Function, words: frozenset[str] = WORDS, depth: int = 3) -> bool:
-    """Whether a function, or one that it calls, mentions one of the words or anything that sounds like a loss."""
-    models = function.source.models
-    key = (id(function), id(words))
-    known = models.get(key)
-    if known is not None:
-        return bool(known)
-    models[key] = False
-    found = not function.words.isdisjoint(words) or any("loss" in w or "crit" in w for w in function.words)
-    if not found and depth:
-        found = any(worth_following(project, callee, words, depth - 1) for callee in _callees(project, function))
-    models[key] = found
-    return found
+def reaches(
+    project: Project, function: Function, words: frozenset[str], *, losses: bool = False, depth: int = 3
+) -> bool:
+    """Whether a function, or one that it calls within so many calls, mentions one of the words.
 
-
-def reaches(project: Project, function: Function, words: frozenset[str], depth: int = 3) -> bool:
-    """Whether a function, or one that it calls by a name of its module, calls something by one of the words."""
+    With `losses`, anything that sounds like a loss counts as well.
+    """
     models = function.source.models
-    key = ("reaches", id(function), id(words))
-    known = models.get(key)
+    key = (id(function), id(words), losses, depth)
+    known: bool | None = models.get(key)
     if known is None:
-        models[key] = False
-        known = models[key] = not function.words.isdisjoint(words) or (
-            depth > 0 and any(reaches(project, callee, words, depth - 1) for callee in _callees(project, function))
-        )
-    return bool(known)
+        known = not function.words.isdisjoint(words) or (losses and _sounds_like_loss(function))
+        if not known and depth:
+            callees = _callees(project, function)
+            known = any(reaches(project, one, words, losses=losses, depth=depth - 1) for one in callees)
+        models[key] = known
+    return known
+
+
+def _sounds_like_loss(function: Function) -> bool:
+    return any("loss" in word or "crit" in word for word in function.words)
 
 
 def _callees(project: Project, function: Function) -> list[Function]:
@@ -1136,6 +1157,8 @@ def _whole_step(node: ast.Call, frame: Frame, value: Value, stepper: Value) -> I
 def _made(node: ast.Call, frame: Frame, value: Value, callee: Value) -> Event:
     kind = value.kind
     name = value.name
+    if kind == "call" and name[:1] == ".":  # a method of something that is not known
+        return Event("call", node, frame, callee, name=name)
     if kind == "apply" and value.base is not None:
         base = value.base
         if base.name in roles.CRITERIA:
