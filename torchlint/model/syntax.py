@@ -196,6 +196,7 @@ class Source:
 
     __slots__ = (
         "_bound",
+        "_calls",
         "_named",
         "_parents",
         "by_name",
@@ -240,6 +241,7 @@ class Source:
         self.models: dict[Any, Any] = {}
         self.operators: dict[type[ast.operator], list[tuple[ast.BinOp | ast.AugAssign, Function | None]]] = {}
         self._parents: dict[int, ast.AST] = {}
+        self._calls: dict[int, list[ast.Call | ast.IfExp]] = {}
         self._bound: dict[str, set[str]] | None = None
         self._named: dict[str, list[ast.Name | ast.Attribute]] | None = None
         _Lowering(self).run()
@@ -303,10 +305,9 @@ class Source:
         """The calls of an expression in the order in which they are made; a conditional expression is one item."""
         if node.__class__ in _CLOSED:
             return ()
-        key = ("calls", id(node))
-        known: list[ast.Call | ast.IfExp] | None = self.models.get(key)
+        known = self._calls.get(id(node))
         if known is None:
-            known = self.models[key] = []
+            known = self._calls[id(node)] = []
             _collect(node, known)
         return known
 
@@ -341,6 +342,7 @@ class Source:
         self.frames.clear()
         self.models.clear()
         self._parents.clear()
+        self._calls.clear()
 
     def dispose(self) -> None:
         """Break reference cycles, so that the tree is freed without a garbage collection."""
@@ -440,13 +442,12 @@ _CLOSED = frozenset({ast.Name, ast.Constant, ast.Lambda, ast.FunctionDef, ast.As
 
 def _collect(node: ast.AST, found: list[ast.Call | ast.IfExp]) -> None:
     cls = node.__class__
-    if cls in _CLOSED:
-        return
     if cls is ast.IfExp:
         found.append(node)  # type: ignore[arg-type]
         return
     for child in children(node):
-        _collect(child, found)
+        if child.__class__ not in _CLOSED:
+            _collect(child, found)
     if cls is ast.Call:
         found.append(node)  # type: ignore[arg-type]
 
@@ -569,6 +570,15 @@ class _Lowering:
         name = base.id if isinstance(base, ast.Name) else base.attr if isinstance(base, ast.Attribute) else None
         if name is not None:
             self.source.item_stores.setdefault(name, []).append((target, self.function, value))
+
+    def on_attribute(self, node: ast.Attribute) -> None:
+        if node.value.__class__ not in _ENDS:
+            self.visit(node.value)
+
+    def on_if(self, node: ast.If) -> None:
+        self.visit(node.test)
+        self.visit_body(node.body)
+        self.visit_body(node.orelse)
 
     def on_call(self, node: ast.Call) -> None:
         func = node.func
@@ -767,7 +777,8 @@ class _Lowering:
 
     def generic(self, node: ast.AST) -> None:
         for child in children(node):
-            self.visit(child)
+            if child.__class__ not in _ENDS:
+                self.visit(child)
 
     def skip(self, _: ast.AST) -> None:
         pass
@@ -814,6 +825,8 @@ _HANDLERS: dict[type, Callable[[_Lowering, Any], None]] = {
     ast.MatchAs: _Lowering.on_capture,
     ast.MatchStar: _Lowering.on_capture,
     ast.MatchMapping: _Lowering.on_capture,
+    ast.Attribute: _Lowering.on_attribute,
+    ast.If: _Lowering.on_if,
 }
 
 

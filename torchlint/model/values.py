@@ -397,7 +397,7 @@ class Frame:
         """The value of a name without regard to the place: the function's, its closures', the module's, builtins."""
         frame: Frame | None = self
         while frame is not None:
-            scope = frame.scope
+            scope = frame.function.scope if frame.function is not None else frame.source.scope
             if name not in scope.outer_names:
                 definitions = scope.names.get(name)
                 if definitions:
@@ -535,7 +535,7 @@ class Frame:
 
     def _attribute(self, node: ast.Attribute) -> Value:
         function = self.function
-        followed = function is None or function.stores_in(node)
+        followed = function is None or (function.stored and function.stores_in(node))
         reaching = self.flow.reaching.get(id(node)) if followed else None
         if reaching is None:
             return self._attribute_of(self.value(node.value), node.attr, node)
