@@ -150,7 +150,9 @@ _WANTED = frozenset({"grad", "requires_grad_", "jacobian", "hessian", "functiona
 @rule("TL408", "missing-no-grad", Category.PERFORMANCE, since="0.1")
 def check(module: Module) -> Findings:
     for trace in module.traces:
-        if trace.of("grad_mode") or not trace.complete or any(_wants_gradients(event) for event in trace.events):
+        if not trace.of("eval") or trace.of("grad_mode") or not trace.complete:
+            continue
+        if any(_wants_gradients(event) for event in trace.events):
             continue
         trains = trace.function is None or any(event.no_grad is False for event in trace.of("backward"))
         for off in trace.of("eval"):

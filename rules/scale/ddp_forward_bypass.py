@@ -205,7 +205,7 @@ def _wrapper_around(
         return owner if owner.kind == "instance" and owner.name == _WRAPPER else None
     callee = event.frame.value(node.func) if wraps else None
     for wrap, wrapper, inner in wraps:
-        if callee is None or callee.key != inner.key or callee.key == wrapper.key:
+        if callee is None or callee.kind != inner.kind or callee.key != inner.key or callee.key == wrapper.key:
             continue
         if trace.path(wrap, functools.partial(operator.is_, event)) is not None:
             return wrapper

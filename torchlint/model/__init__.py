@@ -23,7 +23,7 @@ from typing import Any, NamedTuple
 from torchlint.findings import Place, Span
 from torchlint.model.classes import ClassModel
 from torchlint.model.project import Project
-from torchlint.model.syntax import Class, Function, Scope, Source, dotted
+from torchlint.model.syntax import Class, Function, Scope, Source, dotted, walk
 from torchlint.model.tensors import LossCall, loss_call
 from torchlint.model.trace import ROOT_WORDS, Event, Trace, place_of, starts_trace
 from torchlint.model.values import UNKNOWN, Frame, Value
@@ -221,13 +221,13 @@ class Module:
         `last_names` restricts the search by the last part of the name, before anything is resolved. A name that may
         mean one of several things (imported in `try` and again in `except`) is left out.
         """
-        named = self.source.named
-        words: Collection[str] = named
-        if last_names is not None:
-            words = named.keys() & (set(last_names) | self.source.bound_to(frozenset(last_names)))
+        if last_names is None:
+            nodes = [n for n in walk(self.tree) if isinstance(n, ast.Name | ast.Attribute)]
+        else:
+            nodes = self.source.spelled({*last_names, *self.source.bound_to(frozenset(last_names))})
         found: list[Reference] = []
-        for node in (node for word in words for node in named[word]):
-            text = dotted(node)
+        for node in nodes:
+            text = dotted(node) if isinstance(node.ctx, ast.Load) else None
             holder = self.parent(node) if text is not None else None
             if text is None or (isinstance(holder, ast.Attribute) and isinstance(holder.ctx, ast.Load)):
                 continue

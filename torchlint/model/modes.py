@@ -41,8 +41,7 @@ def runs_of(trace: Trace, module: Value) -> list[Event]:
     key = unwrapped(module).key
     found: list[Event] = []
     for event in trace.of("forward", "call"):
-        subject = event.subject
-        if subject is None or unwrapped(subject).key != key:
+        if event.key != key:
             continue
         if event.kind == "forward" or isinstance(event.node, ast.Call):
             found.append(event)

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from torchlint.model.frameworks import managed
-from torchlint.model.syntax import walk
+from torchlint.model.syntax import Source, walk
 from torchlint.model.tensors import parameters_of
 from torchlint.model.trace import Event, Guard, Loop, Trace, is_optimizer
 from torchlint.model.values import NONE, Frame, Key, Value, is_module, sequential_layers, union, unwrapped, value_class
@@ -574,26 +574,38 @@ def made_inside(value: Value, loop: Loop) -> bool:
 
 def gradients_by_hand(trace: Trace, loop: Loop | None) -> bool:
     """Whether `.grad` is used by hand in a loop (in the whole trace without one), followed calls included."""
-    bodies: dict[int, ast.AST] = {}
+    bodies: dict[int, tuple[Source, ast.AST]] = {}
     if loop is not None:
-        bodies[id(loop.node)] = loop.node
+        bodies[id(loop.node)] = loop.frame.source, loop.node
     elif trace.function is not None:
-        bodies[id(trace.function.node)] = trace.function.node
+        bodies[id(trace.function.node)] = trace.source, trace.function.node
     else:
         for statement in trace.source.tree.body:
             if not isinstance(statement, ast.FunctionDef | ast.ClassDef):
-                bodies[id(statement)] = statement
+                bodies[id(statement)] = trace.source, statement
     for event in trace.events:
         function = event.frame.function
         if function is not None and (loop is None or (loop in event.loops and event.frame is not loop.frame)):
-            bodies[id(function.node)] = function.node
-    return any(_is_gradient(node) for body in bodies.values() for node in walk(body))
+            bodies[id(function.node)] = function.source, function.node
+    return any(_is_inside(node, body) for source, body in bodies.values() for node in _gradients(source))
 
 
-def _is_gradient(node: ast.AST) -> bool:
+def _gradients(source: Source) -> list[ast.Attribute]:
+    """Where a file uses the `.grad` of something by hand."""
+    known: list[ast.Attribute] | None = source.models.get("gradients")
+    if known is None:
+        spelled = (node for node in source.spelled(("grad",)) if isinstance(node, ast.Attribute))
+        known = source.models["gradients"] = [node for node in spelled if _is_gradient(node)]
+    return known
+
+
+def _is_inside(node: ast.expr, body: Any) -> bool:
+    position = (node.lineno, node.col_offset)
+    return (body.lineno, body.col_offset) <= position < (body.end_lineno, body.end_col_offset)
+
+
+def _is_gradient(node: ast.Attribute) -> bool:
     """Whether a node is the `.grad` of something, and not the function `torch.autograd.grad`."""
-    if not isinstance(node, ast.Attribute) or node.attr != "grad":
-        return False
     owner = node.value
     return (owner.attr if isinstance(owner, ast.Attribute) else getattr(owner, "id", "")) != "autograd"
 

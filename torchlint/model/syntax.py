@@ -6,8 +6,9 @@ Nothing is resolved here; names, values and events are computed on demand from w
 from __future__ import annotations
 
 import ast
+import re
 from bisect import bisect_right
-from collections.abc import Callable, Iterator, Sequence, Set
+from collections.abc import Callable, Collection, Iterator, Sequence, Set
 from typing import Any
 
 FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
@@ -197,7 +198,6 @@ class Source:
     __slots__ = (
         "_bound",
         "_calls",
-        "_named",
         "_parents",
         "by_name",
         "classes",
@@ -243,7 +243,6 @@ class Source:
         self._parents: dict[int, ast.AST] = {}
         self._calls: dict[int, list[ast.Call | ast.IfExp]] = {}
         self._bound: dict[str, set[str]] | None = None
-        self._named: dict[str, list[ast.Name | ast.Attribute]] | None = None
         _Lowering(self).run()
 
     def parent(self, node: ast.AST) -> ast.AST | None:
@@ -287,19 +286,29 @@ class Source:
                 if child.__class__ not in _ENDS and (whole or not isinstance(child, ast.stmt | ast.ExceptHandler)):
                     stack.append(child)
 
-    @property
-    def named(self) -> dict[str, list[ast.Name | ast.Attribute]]:
-        """All names and attributes that are read, by their last part."""
-        if self._named is None:
-            found: dict[str, list[ast.Name | ast.Attribute]] = {}
-            for node in walk(self.tree):
-                cls = node.__class__
-                if cls is ast.Name or cls is ast.Attribute:
-                    if node.ctx.__class__ is ast.Load:  # type: ignore[attr-defined]
-                        last = node.id if cls is ast.Name else node.attr  # type: ignore[attr-defined]
-                        found.setdefault(last, []).append(node)  # type: ignore[arg-type]
-            self._named = found
-        return self._named
+    def spelled(self, words: Collection[str]) -> list[ast.Name | ast.Attribute]:
+        """The names and attributes whose last part is one of the words; looked for where the text has them."""
+        there = sorted(word for word in words if word in self.text)
+        if not there:
+            return []
+        holders: dict[int, ast.AST] = {}
+        for position in self._positions("|".join(there)):
+            holder: ast.AST = self.tree
+            part = _part_at(holder, position)
+            while part is not None and part is not holder:
+                holder, part = part, _part_at(part, position)
+            holders[id(holder)] = holder
+        wanted = frozenset(there)
+        return [node for holder in holders.values() for node in _spelled_in(holder, wanted)]
+
+    def _positions(self, pattern: str) -> Iterator[tuple[int, int]]:
+        """Where whole words of the text match, by line and column as `ast` counts them."""
+        text = self.text
+        found = [match.start() for match in re.finditer(rf"\b(?:{pattern})\b", text)]
+        starts = [0, *(match.end() for match in re.finditer("\r\n|\r|\n", text))] if found else []
+        for offset in found:
+            line = bisect_right(starts, offset)
+            yield line, len(text[starts[line - 1] : offset].encode(errors="replace"))
 
     def calls_in(self, node: ast.AST) -> Sequence[ast.Call | ast.IfExp]:
         """The calls of an expression in the order in which they are made; a conditional expression is one item."""
@@ -363,11 +372,25 @@ class Source:
             scope.names.clear()
             scope.function = scope.cls = None
         self.scopes.clear()
-        self._named = None
         self.function_of.clear()
         self.functions.clear()
         self.classes.clear()
         self._parents.clear()
+
+
+def _spelled_in(holder: ast.AST, words: Set[str]) -> Iterator[ast.Name | ast.Attribute]:
+    """Names and attributes in a statement, those of the statements inside left out."""
+    stack = [holder]
+    while stack:
+        for child in every_child(stack.pop()):
+            if isinstance(child, ast.stmt | ast.ExceptHandler) and not isinstance(holder, ast.Match):
+                continue
+            stack.append(child)
+            if isinstance(child, ast.Name):
+                if child.id in words:
+                    yield child
+            elif isinstance(child, ast.Attribute) and child.attr in words:
+                yield child
 
 
 def _part_at(holder: ast.AST, position: tuple[int, int]) -> ast.stmt | ast.ExceptHandler | None:

@@ -170,6 +170,7 @@ class Event:
     """
 
     __slots__ = (
+        "_key",
         "by_name",
         "contexts",
         "frame",
@@ -206,6 +207,7 @@ class Event:
         self.loops: tuple[Loop, ...] = ()
         self.contexts: tuple[Value, ...] = ()
         self.index = -1
+        self._key: Key | None = None
         self.trace: Trace
 
     @property
@@ -227,7 +229,9 @@ class Event:
     @property
     def key(self) -> Key | None:
         """The identity of the subject, wrappers such as DDP taken off."""
-        return unwrapped(self.subject).key if self.subject is not None else None
+        if self._key is None and self.subject is not None:
+            self._key = unwrapped(self.subject).key
+        return self._key
 
     @property
     def text(self) -> str:
@@ -613,7 +617,33 @@ def _parts(expression: ast.expr, outcome: bool) -> Iterator[tuple[str, bool]]:
                 return
         if isinstance(inner, ast.NamedExpr | ast.Await):
             return
-    yield ast.unparse(test), outcome
+    yield _written(test), outcome
+
+
+_SIGNS: dict[type[ast.cmpop], str] = {
+    ast.Eq: "==",
+    ast.Is: "is",
+    ast.In: "in",
+    ast.Lt: "<",
+    ast.LtE: "<=",
+    ast.Gt: ">",
+    ast.GtE: ">=",
+}
+
+
+def _written(test: ast.expr) -> str:
+    """A test as text, the same for equal ones; the usual kinds without the slow `ast.unparse`."""
+    name = dotted(test)
+    if name is not None:
+        return name
+    if isinstance(test, ast.Constant):
+        return repr(test.value)
+    if isinstance(test, ast.Compare) and len(test.ops) == 1 and test.ops[0].__class__ in _SIGNS:
+        sign = _SIGNS[test.ops[0].__class__]
+        return f"{_written(test.left)} {sign} {_written(test.comparators[0])}"
+    if isinstance(test, ast.Call) and not test.keywords:
+        return f"{_written(test.func)}({', '.join(map(_written, test.args))})"
+    return ast.unparse(test)
 
 
 def truth(value: Value) -> bool | None:
