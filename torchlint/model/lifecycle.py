@@ -77,8 +77,9 @@ def uses(
 ) -> Iterator[Use]:
     """Certain uses of outside symbols, in the order of the text; what lies below a listed module counts too.
 
-    Calls and decorators are found by their last name, cheaply. A file with a word of `uncalled` is searched for other
-    uses as well, one with a word of `owners` also for uses of what lies below listed names. A name that may mean
+    Calls and decorators are found by their last name, cheaply. Listed names with a piece of `uncalled` are searched for
+    in other uses as well, where the file has one of the pieces; a file with a word of `owners` is searched for all uses
+    of what lies below listed names. A name that may mean
     several things (imported in `try` and again in `except`) is left out.
     """
     wanted = frozenset(names)
@@ -90,7 +91,7 @@ def uses(
             found[id(node)] = use
     below = any(word in module.text for word in owners)
     if below or any(word in module.text for word in uncalled):
-        for reference in module.references(None if below else words):
+        for reference in module.references(None if below else _last_parts(_with_pieces(wanted, tuple(uncalled)))):
             name = _listed(reference.written, wanted) or _listed(reference.name, wanted)
             if name and id(reference.node) not in found:
                 found[id(reference.node)] = Use(
@@ -102,6 +103,11 @@ def uses(
 @functools.lru_cache(64)
 def _last_parts(names: frozenset[str]) -> frozenset[str]:
     return frozenset(name.rpartition(".")[2] for name in names)
+
+
+@functools.lru_cache(64)
+def _with_pieces(names: frozenset[str], pieces: tuple[str, ...]) -> frozenset[str]:
+    return frozenset(name for name in names if any(piece in name for piece in pieces))
 
 
 def imports(module: Module, names: Collection[str]) -> Iterator[tuple[ast.stmt, str]]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import ast
 import re
 from bisect import bisect_right
-from collections.abc import Callable, Collection, Iterator, Sequence, Set
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence, Set
 from typing import Any
 
 FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
@@ -288,27 +288,27 @@ class Source:
 
     def spelled(self, words: Collection[str]) -> list[ast.Name | ast.Attribute]:
         """The names and attributes whose last part is one of the words; looked for where the text has them."""
-        there = sorted(word for word in words if word in self.text)
-        if not there:
-            return []
         holders: dict[int, ast.AST] = {}
-        for position in self._positions("|".join(there)):
+        for position in self._positions(words):
             holder: ast.AST = self.tree
             part = _part_at(holder, position)
-            while part is not None and part is not holder:
+            while part is not None:
                 holder, part = part, _part_at(part, position)
             holders[id(holder)] = holder
-        wanted = frozenset(there)
-        return [node for holder in holders.values() for node in _spelled_in(holder, wanted)]
+        return [node for holder in holders.values() for node in _spelled_in(holder, words)]
 
-    def _positions(self, pattern: str) -> Iterator[tuple[int, int]]:
-        """Where whole words of the text match, by line and column as `ast` counts them."""
+    def _positions(self, words: Iterable[str]) -> Iterator[tuple[int, int]]:
+        """Where the text has one of the words, by line and column as `ast` counts them."""
         text = self.text
-        found = [match.start() for match in re.finditer(rf"\b(?:{pattern})\b", text)]
-        starts = [0, *(match.end() for match in re.finditer("\r\n|\r|\n", text))] if found else []
-        for offset in found:
-            line = bisect_right(starts, offset)
-            yield line, len(text[starts[line - 1] : offset].encode(errors="replace"))
+        starts: list[int] = []
+        for word in words:
+            offset = text.find(word)
+            while offset >= 0:
+                if not starts:
+                    starts = [0, *(match.end() for match in re.finditer("\r\n|\r|\n", text))]
+                line = bisect_right(starts, offset)
+                yield line, len(text[starts[line - 1] : offset].encode(errors="replace"))
+                offset = text.find(word, offset + len(word))
 
     def calls_in(self, node: ast.AST) -> Sequence[ast.Call | ast.IfExp]:
         """The calls of an expression in the order in which they are made; a conditional expression is one item."""
@@ -378,7 +378,7 @@ class Source:
         self._parents.clear()
 
 
-def _spelled_in(holder: ast.AST, words: Set[str]) -> Iterator[ast.Name | ast.Attribute]:
+def _spelled_in(holder: ast.AST, words: Collection[str]) -> Iterator[ast.Name | ast.Attribute]:
     """Names and attributes in a statement, those of the statements inside left out."""
     stack = [holder]
     while stack:
