@@ -163,6 +163,7 @@ from torchlint.api import (
     Measured,
     Module,
     Operation,
+    Span,
     Total,
     Value,
     finding,
@@ -172,6 +173,7 @@ from torchlint.api import (
     replace,
     roles,
     rule,
+    statements,
     summand_unit,
     total_of,
 )
@@ -187,7 +189,7 @@ from torchlint.api import (
 def check(module: Module) -> Findings:
     for division in operations(module, ast.Div, calling=("len", "size", "enumerate", "range", "item")):
         total = total_of(division.left, module) if division.right.kind in _MAY_COUNT else None
-        if total is None or any(node is division.node for node in ast.walk(total.loop)):
+        if total is None or _is_inside(division.node, total.loop):
             continue
         wrong = _by_len(division, total) or _by_counted_samples(division, total, module)
         wrong = wrong or _by_last_index(division, total, module)
@@ -199,6 +201,11 @@ def check(module: Module) -> Findings:
 
 
 _MAY_COUNT = ("call", "element", "union", "binary")
+
+
+def _is_inside(node: ast.AST, loop: ast.For) -> bool:
+    around, inside = Span.of(loop), Span.of(node)
+    return around[:2] <= inside[:2] < around[2:]
 
 
 def _by_len(division: Operation, total: Total) -> tuple[str, Fix | None] | None:
@@ -257,7 +264,7 @@ def _is_in_every_round(total: Total, module: Module) -> bool:
     node = module.parent(total.node)
     while isinstance(node, ast.With):
         node = module.parent(node)
-    leaves = (n for n in ast.walk(total.loop) if isinstance(n, ast.Continue | ast.Break))
+    leaves = (n for n in statements(total.loop) if isinstance(n, ast.Continue | ast.Break))
     return node is total.loop and all(leave.lineno > total.node.lineno for leave in leaves)
 
 
