@@ -37,14 +37,16 @@ class Document(TextDocument):
 
     def apply_change(self, change: types.TextDocumentContentChangeEvent) -> None:
         """Apply one edit of the client; places beyond the text count as its end."""
-        text = self.source
-        if isinstance(change, types.TextDocumentContentChangePartial):
-            start, end = sorted((self.index(change.range.start), self.index(change.range.end)))
-            text = text[:start] + change.text + text[end:]
-        else:
-            text = change.text
-        self._source = text
-        self._lines = None
+        if not isinstance(change, types.TextDocumentContentChangePartial):
+            self._source, self._lines = change.text, None
+            return
+        text, lines, line = self.source, [*self.lines], change.range.start.line
+        start, end = sorted((self.index(change.range.start), self.index(change.range.end)))
+        self._source, self._lines = text[:start] + change.text + text[end:], None
+        if line == change.range.end.line < len(lines) and change.text.isprintable():  # the other lines stay as they are
+            before = sum(map(len, lines[:line]))
+            lines[line] = lines[line][: start - before] + change.text + lines[line][end - before :]
+            self._lines = lines
 
     def index(self, at: types.Position) -> int:
         """The index into the text of a position of the client."""

@@ -304,11 +304,12 @@ class Source:
         for word in words:
             offset = text.find(word)
             while offset >= 0:
-                if not starts:
-                    starts = [0, *(match.end() for match in re.finditer("\r\n|\r|\n", text))]
-                line = bisect_right(starts, offset)
-                yield line, len(text[starts[line - 1] : offset].encode(errors="replace"))
-                offset = text.find(word, offset + len(word))
+                end = offset + len(word)
+                if not (_continues(text[offset - 1 : offset]) or _continues(text[end : end + 1])):
+                    starts = starts or [0, *(match.end() for match in re.finditer("\r\n|\r|\n", text))]
+                    line = bisect_right(starts, offset)
+                    yield line, len(text[starts[line - 1] : offset].encode(errors="replace"))
+                offset = text.find(word, end)
 
     def calls_in(self, node: ast.AST) -> Sequence[ast.Call | ast.IfExp]:
         """The calls of an expression in the order in which they are made; a conditional expression is one item."""
@@ -376,6 +377,11 @@ class Source:
         self.functions.clear()
         self.classes.clear()
         self._parents.clear()
+
+
+def _continues(character: str) -> bool:
+    """Whether a character (or none) belongs to the name beside it."""
+    return character.isalnum() or character == "_"
 
 
 def _spelled_in(holder: ast.AST, words: Collection[str]) -> Iterator[ast.Name | ast.Attribute]:

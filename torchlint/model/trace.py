@@ -1167,6 +1167,9 @@ def classify(node: ast.Call, frame: Frame, callee: Value) -> Iterator[Event]:
             if event is not None:
                 yield event
                 return
+    if callee.kind == "attribute" and callee.name not in roles.KNOWN_RESULTS and frame.value(func) is callee:
+        yield Event("call", node, frame, callee, name="." + callee.name)  # what it returns is asked for by few
+        return
     value = frame.value(node)
     if value.kind == "apply" and value.base is not None and value.base.name in frameworks.STEPPERS:
         yield from _whole_step(node, frame, value, value.base)
@@ -1187,8 +1190,6 @@ def _whole_step(node: ast.Call, frame: Frame, value: Value, stepper: Value) -> I
 def _made(node: ast.Call, frame: Frame, value: Value, callee: Value) -> Event:
     kind = value.kind
     name = value.name
-    if kind == "call" and name[:1] == ".":  # a method of something that is not known
-        return Event("call", node, frame, callee, name=name)
     if kind == "apply" and value.base is not None:
         base = value.base
         if base.name in roles.CRITERIA:

@@ -159,6 +159,8 @@ RETURNS_SELF = frozenset(
         "share_memory", "to_empty", "xpu", "ipu",
     }
 )  # fmt: skip
+KNOWN_RESULTS = RETURNS_SELF | PREPARES | {"optimizers", "forward"}
+"""Methods that may return something better known than the result of a method."""
 
 SEQUENTIAL = "torch.nn.Sequential"
 
