@@ -147,37 +147,55 @@ class Server(LanguageServer):
             uris = [cell.uri for cell in cells]
             sources = [cell.source for cell in cells]
             versions = {cell.uri: cell.version for cell in cells}
-            result = await self.run(self.session.check_cells, on_disk(path_of(uri)), sources)
+            check = self.session.check_cells
+            units, made = await self.run(self._checked, check, uri, sources, lambda index: uris[index], versions)
             if [(cell.uri, cell.source) for cell in self.documents.cells(notebook)] == list(
                 zip(uris, sources, strict=True)
             ):
-                await self._publish(uri, result, lambda index: uris[index], versions)
+                self._publish(uri, units, made, versions)
             return
         document = self.documents.document(uri)
         if document is None or not document.is_python:
             return
-        version, text = document.version, document.source
-        result = await self.run(self.session.check, on_disk(path_of(uri)), text)
+        text, versions = document.source, {uri: document.version}
+        units, made = await self.run(self._checked, self.session.check, uri, text, uri, versions)
         current = self.documents.document(uri)
         if current is not None and current.source == text:
-            await self._publish(uri, result, uri, {uri: version if version == current.version else current.version})
+            if current.version != versions[uri]:
+                versions = {uri: current.version}
+                made = await self.run(self._diagnostics, units, versions)
+            self._publish(uri, units, made, versions)
 
-    async def _publish(
-        self, uri: str, result: Result, where: str | Callable[[int], str], versions: dict[str, int | None]
+    def _checked(
+        self,
+        check: Callable[[str, Any], Result],
+        uri: str,
+        source: str | Sequence[str],
+        where: str | Callable[[int], str],
+        versions: dict[str, int | None],
+    ) -> tuple[Units, dict[str, list[types.Diagnostic]]]:
+        """Check a document or notebook, in the worker."""
+        units = Units(check(on_disk(path_of(uri)), source), self.workspace.position_encoding, where)
+        return units, self._diagnostics(units, versions)
+
+    def _publish(
+        self,
+        uri: str,
+        units: Units,
+        made: dict[str, list[types.Diagnostic]],
+        versions: dict[str, int | None],
     ) -> None:
-        units = Units(result, self.workspace.position_encoding, where)
-        made = await self.run(self._diagnostics, units, versions)
         if self.documents.document(uri) is None and self.documents.notebook(uri) is None:
             return
         former = self.shown.get(uri)
-        self.shown[uri] = Shown(result, units, versions, made, {})
+        self.shown[uri] = Shown(units.result, units, versions, made, {})
         for document in former.diagnostics if former else ():
             if document not in made:
                 self.publish(document, None, [])
         for document, diagnostics in made.items():
             self.publish(document, versions.get(document), diagnostics)
         self._closed.discard(uri)
-        self.tell_problems(uri, result.problems)
+        self.tell_problems(uri, units.result.problems)
         self._tidy_later()
 
     def _diagnostics(self, units: Units, versions: dict[str, int | None]) -> dict[str, list[types.Diagnostic]]:
