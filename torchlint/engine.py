@@ -164,7 +164,7 @@ def _asked(
         evidence.used.update(project.used)
         evidence.sought.update(project.sought)
         evidence.words.update(project.words)
-        module.dispose()
+        project.leave(module.dispose)
 
 
 def _said(rule: Rule, module: Module, crashed: set[str]) -> list[Finding]:

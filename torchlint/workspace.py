@@ -319,6 +319,11 @@ class Workspace:
         rules = self.ruleset(settings if decoded.notebook is None else for_notebooks(settings))
         return engine.check(path.replace(os.sep, "/"), decoded.text, self.project(path, settings), rules)
 
+    def rest(self) -> None:
+        """Free what the last checks have left."""
+        for project in self._projects.values():
+            project.rest()
+
     def changed(self, path: str) -> None:
         """Take notice of a file that has changed, or that has come or gone."""
         posix = path.replace(os.sep, "/")

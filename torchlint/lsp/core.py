@@ -214,6 +214,7 @@ class Server(LanguageServer):
 
     def _tidy_later(self) -> None:
         """Models free themselves; what they have missed is looked for when nothing happens for a while."""
+        self._worker.submit(self.session.rest)
         self._checks += 1
         if self._tidying is not None:
             self._tidying.cancel()

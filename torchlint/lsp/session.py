@@ -92,6 +92,11 @@ class Session:
         for workspace in self._workspaces.values():
             workspace.changed(path)
 
+    def rest(self) -> None:
+        """Free what the last checks have left."""
+        for workspace in self._workspaces.values():
+            workspace.rest()
+
     def minds(self, path: str) -> bool:
         """Whether a change of a file on disk can matter: not where an open text stands for it, or it is installed."""
         return path not in self.unsaved and not self._installed(path)

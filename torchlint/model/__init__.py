@@ -110,6 +110,7 @@ class Module:
         Raises:
             SyntaxError: if no tree is given and the text does not parse.
         """
+        project.rest()
         source = Source(path, text, tree if tree is not None else ast.parse(text))
         project.add(source, whole)
         return cls(source, project)

@@ -75,6 +75,7 @@ class Project:
         self._read_now = 0
         self._inlined: dict[int, int] = {}
         self._following: set[tuple[int, str]] = set()
+        self._left: Callable[[], None] | None = None
 
     @property
     def torch_below(self) -> tuple[int, int] | None:
@@ -139,6 +140,16 @@ class Project:
         except (SyntaxError, ValueError, RecursionError, MemoryError):
             return None
 
+    def leave(self, dispose: Callable[[], None]) -> None:
+        """Free what a check has made when `rest` is called, or when the next check begins: nobody need wait for it."""
+        self._left = dispose
+
+    def rest(self) -> None:
+        """Free what the last check has left."""
+        dispose, self._left = self._left, None
+        if dispose is not None:
+            dispose()
+
     def finish(self) -> None:
         """Forget what was worked out for the last checked file, and drop files beyond the memory bound."""
         self.used, self.sought, self.words = set(), set(), {}
@@ -170,6 +181,7 @@ class Project:
 
     def changed(self, path: str) -> None:
         """Forget what was read of a file that has changed, or that has come or gone."""
+        self.rest()
         known = self._sources.get(path) is not None
         self._drop(path)
         content = self._read(path)
@@ -191,6 +203,7 @@ class Project:
 
     def close(self) -> None:
         """Free everything that is held; the project can still be used and reads its files again."""
+        self.rest()
         self.finish()
         for path in list(self._sources):
             self._drop(path)
