@@ -6,7 +6,6 @@ Nothing is resolved here; names, values and events are computed on demand from w
 from __future__ import annotations
 
 import ast
-import re
 from bisect import bisect_right
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence, Set
 from typing import Any
@@ -300,15 +299,15 @@ class Source:
     def _positions(self, words: Iterable[str]) -> Iterator[tuple[int, int]]:
         """Where the text has one of the words, by line and column as `ast` counts them."""
         text = self.text
-        starts: list[int] = []
+        if "\r" in text:
+            text = text.replace("\r\n", "\n").replace("\r", "\n")
         for word in words:
             offset = text.find(word)
             while offset >= 0:
                 end = offset + len(word)
                 if not (_continues(text[offset - 1 : offset]) or _continues(text[end : end + 1])):
-                    starts = starts or [0, *(match.end() for match in re.finditer("\r\n|\r|\n", text))]
-                    line = bisect_right(starts, offset)
-                    yield line, len(text[starts[line - 1] : offset].encode(errors="replace"))
+                    start = text.rfind("\n", 0, offset) + 1
+                    yield text.count("\n", 0, offset) + 1, len(text[start:offset].encode(errors="replace"))
                 offset = text.find(word, end)
 
     def calls_in(self, node: ast.AST) -> Sequence[ast.Call | ast.IfExp]:
