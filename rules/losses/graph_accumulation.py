@@ -164,6 +164,7 @@ from torchlint.api import (
     finding,
     roles,
     rule,
+    statements,
     walk,
     wrap,
 )
@@ -266,7 +267,7 @@ def _is_setting(value: Value) -> bool:
 
 def _starts_anew(loop: Loop, name: str) -> bool:
     """Whether the loop itself gives the name a new value, as at the start of a window."""
-    stored = (n for n in walk(loop.node) if isinstance(n, ast.Assign | ast.AnnAssign | ast.For))
+    stored = (n for n in (loop.node, *statements(loop.node)) if isinstance(n, ast.Assign | ast.AnnAssign | ast.For))
     targets = (t for n in stored for t in (n.targets if isinstance(n, ast.Assign) else [n.target]))
     return any(dotted(part) == name for target in targets for part in walk(target))
 

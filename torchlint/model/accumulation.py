@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from torchlint.model.frameworks import managed, runs_for_each_batch, takes_over
@@ -29,11 +29,18 @@ class Accumulation(NamedTuple):
     times_node: ast.expr
 
 
-def accumulations(trace: Trace) -> Iterator[Accumulation]:
+def accumulations(trace: Trace) -> Sequence[Accumulation]:
     """The certain accumulations of a trace: no clearing between the backward passes, no gradient touched by hand.
 
     Where a framework divides by the number of micro-batches, there is nothing to say about them.
     """
+    known: Sequence[Accumulation] | None = trace.answers.get("accumulations")
+    if known is None:
+        known = trace.answers["accumulations"] = tuple(_accumulations(trace))
+    return known
+
+
+def _accumulations(trace: Trace) -> Iterator[Accumulation]:
     each_batch = runs_for_each_batch(trace) is True
     for backward in trace.of("backward"):
         loop = backward.loop

@@ -43,12 +43,13 @@ def lonely_collectives(frame: Frame) -> list[Lonely]:
         return []
     if not _asks_for_rank(body) or (frame.function is not None and frame.function.name in _PAIRED):
         return []
-    walks = [_Walk(zero, _DEEPEST) for zero in (True, False)]
-    first, second = (walk.block(body, frame) for walk in walks)
-    if any(_raises(steps) for steps in (first, second)) or not walks[0].tests:
+    zero = _Walk(True, _DEEPEST)
+    first = zero.block(body, frame)
+    if not zero.tests or _raises(first):
         return []
-    found = _difference(first, second)
-    return [Lonely(found[0], found[1], walks[0].tests[-1] if found[2] is None else found[2])] if found else []
+    second = _Walk(False, _DEEPEST).block(body, frame)
+    found = _difference(first, second) if not _raises(second) else None
+    return [Lonely(found[0], found[1], zero.tests[-1] if found[2] is None else found[2])] if found else []
 
 
 def _asks_for_rank(statements: list[ast.stmt]) -> bool:

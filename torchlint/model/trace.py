@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import ast
 import operator
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from torchlint.findings import Place, Span
@@ -332,10 +332,10 @@ class Trace:
     """Everything that can happen from one function on.
 
     `frame` is that function's frame, `events` all events in the order of the text (calls put in place), `loops` all
-    loops.
+    loops. `answers` holds what several rules ask for.
     """
 
-    __slots__ = ("_kinds", "_tests", "complete", "events", "frame", "loops", "nodes", "source")
+    __slots__ = ("_kinds", "_tests", "answers", "complete", "events", "frame", "loops", "nodes", "source")
 
     def __init__(self, frame: Frame) -> None:
         self.frame = frame
@@ -346,6 +346,7 @@ class Trace:
         self.complete = True
         self._tests: dict[str, tuple[int, bool]] | None = None
         _Builder(self).run()
+        self.answers: dict[Any, Any] = {}
         self._kinds: dict[str, list[Event]] = {}
         for event in self.events:
             self._kinds.setdefault(event.kind, []).append(event)
@@ -355,6 +356,7 @@ class Trace:
         self.nodes.clear()
         self.events.clear()
         self._kinds.clear()
+        self.answers.clear()
         self.loops.clear()
 
     @property
@@ -364,10 +366,9 @@ class Trace:
 
     def of(self, *kinds: str) -> list[Event]:
         """The events of these kinds, in order."""
-        found = [event for kind in kinds for event in self._kinds.get(kind, ())]
-        if len(kinds) > 1:
-            found.sort(key=_place_in_trace)
-        return found
+        if len(kinds) == 1:
+            return list(self._kinds.get(kinds[0], ()))
+        return sorted((event for kind in kinds for event in self._kinds.get(kind, ())), key=_place_in_trace)
 
     def inside(self, loop: Loop, *kinds: str) -> list[Event]:
         """The events of these kinds inside a loop, inner loops and followed calls included."""
@@ -420,8 +421,11 @@ class Trace:
         nodes = self.nodes
         if not nodes:
             return None
-        if not self._reachable(start, goal, avoid, within, across):
+        way = self._way(start, goal, avoid, within, across)
+        if way is None:
             return None
+        if _is_consistent((self.nodes[index] for index in way), assumed):
+            return self.nodes[way[-1]].event
         needed = self._last_tests()
         if assumed:
             assumed = frozenset(item for item in assumed if item[0] in needed)
@@ -461,35 +465,40 @@ class Trace:
             self._leave(node, known, across, stack)
         return None
 
-    def _reachable(
+    def _way(
         self,
         start: int,
         goal: Callable[[Event], bool],
         avoid: Callable[[Event], bool],
         within: Loop | None,
         across: bool,
-    ) -> bool:
-        """Whether there is a path if tests may turn out in any way; without one the closer look is not needed."""
+    ) -> list[int] | None:
+        """The nodes of some path to a goal if tests may turn out in any way; without one, none has to be looked for."""
         nodes = self.nodes
         stack = [0]
         if start >= 0:
             stack = [*nodes[start].next, *(nodes[start].back if across else ())]
-        seen = set(stack)
+        before: dict[int, int] = dict.fromkeys(stack, -1)
         while stack:
-            node = nodes[stack.pop()]
+            index = stack.pop()
+            node = nodes[index]
             if within is not None and (node.loop is None or not _inside(node.loop, within)):
                 continue
             event = node.event
             if event is not None:
                 if goal(event):
-                    return True
+                    way = [index]
+                    while before[index] >= 0:
+                        index = before[index]
+                        way.append(index)
+                    return way[::-1]
                 if avoid(event):
                     continue
             for following in (*node.next, *node.back) if across else node.next:
-                if following not in seen:
-                    seen.add(following)
+                if following not in before:
+                    before[following] = index
                     stack.append(following)
-        return False
+        return None
 
     def _last_tests(self) -> dict[str, tuple[int, bool]]:
         """For each thing that is tested: the last node that assumes an outcome, and whether several tests ask for it.
@@ -519,6 +528,14 @@ class Trace:
             for header in node.back:
                 loop = self.nodes[header].loop
                 stack.append((header, _still_true(known, loop) if loop is not None else known))
+
+
+def _is_consistent(way: Iterable[Node], assumed: frozenset[tuple[str, bool]]) -> bool:
+    """Whether no test on a way turns out in two ways, even if something between might have changed it."""
+    told = dict(assumed)
+    return len(told) == len(assumed) and all(
+        told.setdefault(key, outcome) is outcome for node in way for key, outcome in node.assume
+    )
 
 
 _place_in_trace = operator.attrgetter("index")

@@ -103,6 +103,7 @@ def exists(qualname: str) -> bool | None:
     return name in listed or qualname in _names()
 
 
+@functools.lru_cache(1024)
 def signatures(qualname: str) -> tuple[Signature, ...]:
     """Every known way to call a torch symbol, empty if unknown; `self` of a tensor method is left out."""
     return tuple(_signature(overload) for overload in _overloads(canonical(qualname)))
