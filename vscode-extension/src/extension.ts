@@ -129,6 +129,7 @@ class Torchlint {
       traceOutputChannel: this.log,
       revealOutputChannelOn: RevealOutputChannelOn.Never,
       initializationOptions: { settings: settings() },
+      initializationFailedHandler: () => false, // neither a message of the client's own nor another try
       middleware: this.middleware(),
     };
     let told = false;
@@ -201,7 +202,7 @@ class Torchlint {
 
   private noPython(why: string): void {
     this.log.error(why);
-    this.tell("torchlint: no Python", ERROR, why);
+    this.tell("torchlint: no Python", ERROR, why, "torchlint.restart", "Try Again");
     this.complain(why, "torchlint.interpreter");
   }
 
@@ -211,7 +212,7 @@ class Torchlint {
       ? `The server of torchlint does not run with \`${this.interpreter.command.join(" ")}\``
       : `The setting torchlint.path names \`${setting<string[]>("path").join(" ")}\`, which does not run as a server`;
     if (cause !== why) this.log.error(why);
-    this.tell("torchlint: no server", ERROR, `${what}: ${cause}`);
+    this.tell("torchlint: no server", ERROR, `${what}: ${cause}`, "torchlint.restart", "Try Again");
     this.complain(`${what}: ${cause}`, this.interpreter ? "torchlint.interpreter" : "torchlint.path");
   }
 
@@ -260,16 +261,23 @@ class Torchlint {
     return this.client.sendRequest("workspace/executeCommand", { command, arguments: args });
   }
 
+  /** Whether the server runs; if not, a command that needs it says why. */
+  private runs(): boolean {
+    const running = this.client?.state === State.Running;
+    if (!running) void vscode.window.showWarningMessage(this.shown.detail ?? "The server of torchlint has not started yet.");
+    return running;
+  }
+
   private async fixAll(): Promise<void> {
     const editor = vscode.window.activeTextEditor;
-    if (editor && !(await this.execute<boolean>("torchlint.applyFixAll", editor.document.uri.toString())))
+    if (this.runs() && editor && !(await this.execute<boolean>("torchlint.applyFixAll", editor.document.uri.toString())))
       vscode.window.setStatusBarMessage("torchlint: nothing that is safe to fix here", 3000);
   }
 
   /** One of the rules, picked from a list that begins with those whose findings are under the cursor. */
   private async pickRule(title: string, fits: (rule: Rule) => boolean = () => true): Promise<string | undefined> {
-    const rules = (await this.execute<Rule[]>("torchlint.rules"))?.filter(fits);
-    if (!rules) return void vscode.window.showWarningMessage(this.shown.detail ?? "The server of torchlint has not started yet.");
+    if (!this.runs()) return undefined;
+    const rules = ((await this.execute<Rule[]>("torchlint.rules")) ?? []).filter(fits);
     const editor = vscode.window.activeTextEditor;
     const found = editor ? vscode.languages.getDiagnostics(editor.document.uri).filter((item) => item.source === "torchlint" && item.range.contains(editor.selection.active)) : [];
     const here = found.map((item) => String(typeof item.code === "object" ? item.code.value : item.code));
