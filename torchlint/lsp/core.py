@@ -26,7 +26,9 @@ from torchlint.lsp.session import Problem, Result, Session, on_disk
 
 _SETTLE = 0.5  # seconds without a change of files before the workspace is checked again
 _QUIET = 2.0  # seconds without a check before unreachable objects are looked for
-_SWEEP = 50  # checks after which it is worth looking
+_GROWTH = (
+    200_000  # objects more than there were, from which on it is worth looking: a key press may have to wait for it
+)
 
 _T = TypeVar("_T")
 
@@ -91,7 +93,6 @@ class Server(LanguageServer):
         self._pending: dict[str, asyncio.Task[None]] = {}
         self._whole: asyncio.Task[None] | None = None
         self._tidying: asyncio.TimerHandle | None = None
-        self._checks = 0
         self._worker = ThreadPoolExecutor(1, "torchlint")
 
     @property
@@ -215,15 +216,10 @@ class Server(LanguageServer):
     def _tidy_later(self) -> None:
         """Models free themselves; what they have missed is looked for when nothing happens for a while."""
         self._worker.submit(self.session.rest)
-        self._checks += 1
         if self._tidying is not None:
             self._tidying.cancel()
-        if self._checks >= _SWEEP:
-            self._tidying = asyncio.get_running_loop().call_later(_QUIET, self._tidy)
-
-    def _tidy(self) -> None:
-        self._checks = 0
-        self._worker.submit(gc.collect)
+        if gc.get_count()[0] > _GROWTH:
+            self._tidying = asyncio.get_running_loop().call_later(_QUIET, self._worker.submit, gc.collect)
 
     def refresh_dependents(self, uri: str) -> None:
         """Check the open documents again whose findings rest on a document that has changed."""
