@@ -10,6 +10,7 @@ import ast
 import gc
 import os
 import re
+import resource
 import statistics
 import subprocess
 import sys
@@ -17,7 +18,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(Path(__file__).resolve().parent), str(ROOT)]
@@ -31,7 +32,8 @@ from torchlint.lsp.options import DEBOUNCE  # noqa: E402
 TYPED = "{indent}note = loss * 2 + step\n{indent}pair = [note, (1, 2)]  # what is noted\n{indent}del note, pair\n"
 WARM = 5  # key presses that are not counted
 ANSWERS = 7
-FILES = 500
+FILES = (500, 2000)
+ROUNDS = 3
 
 
 class Keys(NamedTuple):
@@ -177,75 +179,113 @@ def start() -> None:
 # a whole workspace
 
 
+class Whole(NamedTuple):
+    """What the check of a whole workspace takes: seconds, those of CPU time of all processes, and MiB of the server."""
+
+    wall: float
+    cpu: float
+    memory: float = 0.0
+
+
 def workspace() -> None:
-    """All files of a workspace of 500 torch files, beside the command line, with edits meanwhile."""
-    with tempfile.TemporaryDirectory() as place:
-        folder, cache = Path(place) / "files", Path(place) / "cache"
-        count = fill(folder)
-        line = on_the_command_line(folder, "--no-cache")
-        whole, _, memory = served(folder, cache, edits=False)
-        again, _, _ = served(folder, cache, edits=False)
-        cached = on_the_command_line(folder, "--cache-dir", str(cache))
-        busy, latency, _ = served(folder, Path(place) / "other", edits=True)
-    idle = typed(program(1000))
+    """All files of workspaces of 500 and 2,000 torch files, beside the command line; edits meanwhile."""
     print(
-        f"\nworkspace of {count} torch files: command line {line:.1f} s, server {whole:.1f} s from its start, ", end=""
+        "\n| files | command line s | server, from its start s | ratio | bar | CPU: command line s | server s | ratio "
+        "| again, from the cache: command line s | server s | memory of the server MiB | bar |"
     )
-    print(f"ratio {whole / line:.2f} (bar 1.50); with edits meanwhile {busy:.1f} s")
-    print(f"once more, from the cache: command line {cached:.1f} s, server {again:.1f} s from its start")
-    print(f"memory of the server afterwards: {memory:.0f} MiB (bar 250)")
-    if latency:
+    print("|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|")
+    busy: list[tuple[float, float]] = []
+    for files in FILES:
+        with tempfile.TemporaryDirectory() as place:
+            folder = Path(place) / "files"
+            count = fill(folder, files)
+            rounds = [one_round(folder, Path(place) / f"cache{number}") for number in range(ROUNDS)]
+            if files == max(FILES):
+                busy = edits(folder, Path(place) / "other", "workspace")
+        line, whole, line_again, again = (
+            Whole._make(statistics.median(column) for column in zip(*kind, strict=True))
+            for kind in zip(*rounds, strict=True)
+        )
+        wall, cpu = (statistics.median(w[i] / c[i] for c, w, _, _ in rounds) for i in (0, 1))
         print(
-            f"edits meanwhile, 1,000 lines: median {statistics.median(latency) * 1e3:.0f} ms of {len(latency)}, "
-            f"otherwise {statistics.median(idle.wall) * 1e3:.0f} ms",
+            f"| {count:,} | {line.wall:.2f} | {whole.wall:.2f} | {wall:.2f} | 1.50 | {line.cpu:.2f} | {whole.cpu:.2f} "
+            f"| {cpu:.2f} | {line_again.wall:.2f} | {again.wall:.2f} | {again.memory:.0f} | 250 |",
             flush=True,
         )
+    with tempfile.TemporaryDirectory() as place:
+        alone = edits(Path(place), Path(place) / "cache", "openFilesOnly", len(busy))
+    print("\n| edits in 1,000 lines | number | median ms | p95 ms | CPU of the server ms |\n|---|--:|--:|--:|--:|")
+    for name, found in ((f"while {max(FILES):,} files are checked", busy), ("otherwise", alone)):
+        wall_ms, cpu_ms = (sorted(1e3 * value for value in values) for values in zip(*found, strict=True))
+        median, p95, cpu = statistics.median(wall_ms), wall_ms[int(len(wall_ms) * 0.95)], statistics.median(cpu_ms)
+        print(f"| {name} | {len(found)} | {median:.0f} | {p95:.0f} | {cpu:.0f} |", flush=True)
 
 
-def on_the_command_line(folder: Path, *options: str) -> float:
-    """Seconds that the command line takes for a folder."""
+def one_round(folder: Path, cache: Path) -> tuple[Whole, Whole, Whole, Whole]:
+    """The command line without a cache, the server without and with one, the command line with it."""
+    line = on_the_command_line(folder, "--no-cache")
+    whole, again = served(folder, cache), served(folder, cache)
+    return line, whole, on_the_command_line(folder, "--cache-dir", str(cache)), again
+
+
+def on_the_command_line(folder: Path, *options: str) -> Whole:
+    """What the command line takes for a folder."""
     command = [sys.executable, "-m", "torchlint", "check", "-q", "--output-format", "concise", "--exit-zero", *options]
-    begin = time.perf_counter()
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    begin, spent = time.perf_counter(), of_children()
     subprocess.run([*command, "."], cwd=folder, env=environment, check=True, stdout=subprocess.DEVNULL)
-    return time.perf_counter() - begin
+    return Whole(time.perf_counter() - begin, of_children() - spent)
 
 
-def fill(folder: Path) -> int:
-    """Put 500 files that import torch into a folder, whole projects of the ecosystem set; how many there are."""
-    wanted = corpus.whole_projects(corpus.torch_code(), 400_000)[:FILES]
+def of_children() -> float:
+    """Seconds of CPU time of all processes that have been waited for."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
+def fill(folder: Path, files: int) -> int:
+    """Put so many files that import torch into a folder, whole projects of the ecosystem set; how many there are."""
+    wanted = corpus.whole_projects(corpus.torch_code(), 800 * files)[:files]
     corpus.lay(wanted, folder)
     return len(wanted)
 
 
-def served(folder: Path, cache: Path, *, edits: bool) -> tuple[float, list[float], float]:
-    """Seconds until the whole workspace is checked, latency of edits meanwhile, MiB of the server afterwards."""
-    capabilities: dict[str, Any] = {"window": {"workDoneProgress": True}}
-    begin = time.perf_counter()
-    client = Client(
-        folder,
-        capabilities,
-        environment={"TORCHLINT_CACHE_DIR": str(cache)},
-        initializationOptions={"settings": {"diagnosticMode": "workspace"}},
-    )
-    latency: list[float] = []
-    if edits:
-        text = program(1000)
-        uri = client.open("typed.py", text)
-        client.wait(uri, 1)
-        version = 1
-        while not client.ended:
-            version += 1
-            pressed = time.perf_counter()
-            client.insert(uri, version, {"line": 0, "character": 0}, "#" if version == 2 else "-")
-            client.wait(uri, version)
-            if not client.ended:
-                latency.append(time.perf_counter() - pressed - DEBOUNCE)
+def served(folder: Path, cache: Path) -> Whole:
+    """What the server takes for all of a folder, from its start."""
+    begin, spent = time.perf_counter(), of_children()
+    client = opened(folder, cache, "workspace")
     client.until(lambda: bool(client.ended), "the end of the workspace check")
-    took = time.perf_counter() - begin
-    memory = resident(client.process.pid)
+    took, memory = time.perf_counter() - begin, resident(client.process.pid)
     client.close()
-    return took, latency, memory
+    return Whole(took, of_children() - spent, memory)
+
+
+def opened(folder: Path, cache: Path, mode: str) -> Client:
+    """A client whose server checks what is open, or the workspace."""
+    return Client(
+        folder,
+        {"window": {"workDoneProgress": True}},
+        environment={"TORCHLINT_CACHE_DIR": str(cache)},
+        initializationOptions={"settings": {"diagnosticMode": mode}},
+    )
+
+
+def edits(folder: Path, cache: Path, mode: str, number: int = 0) -> list[tuple[float, float]]:
+    """The latency of edits and the CPU time of the server for each, in seconds: of so many edits, or of as many as are
+    answered while the workspace is checked."""
+    client = opened(folder, cache, mode)
+    uri = client.open("typed.py", program(1000))
+    client.wait(uri, 1)
+    found: list[tuple[float, float]] = []
+    version = 1
+    while len(found) < WARM + number if number else not client.ended:
+        version += 1
+        pressed, spent = time.perf_counter(), cpu_of(client.process.pid)
+        client.insert(uri, version, {"line": 0, "character": 0}, "#" if version == 2 else "-")
+        client.wait(uri, version)
+        found.append((time.perf_counter() - pressed - DEBOUNCE, cpu_of(client.process.pid) - spent))
+    client.close()
+    return found[WARM:] if number else found[WARM:-1]
 
 
 def resident(process: int) -> float:
