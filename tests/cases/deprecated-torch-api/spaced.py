@@ -2,6 +2,5 @@
 
 from torch import nn
 
-# fmt: off
 criterion = nn.MSELoss(size_average = False)  # TL902
 other = nn.L1Loss(reduction = "sum")
