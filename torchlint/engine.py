@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import ast
 import sys
-from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Callable, Iterable, Iterator
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from torchlint import hygiene, suppress
 from torchlint.findings import Finding, Place, Safety, Severity, Span
@@ -61,6 +61,7 @@ class _Evidence(NamedTuple):
 
 
 NOTHING = Outcome(())
+Parse: TypeAlias = "Callable[[str], tuple[ast.Module, SyntaxError | None]]"
 
 
 def mentions_torch(data: bytes) -> bool:
@@ -73,7 +74,7 @@ def check_module(path: str, text: str, project: Project, rules: Ruleset) -> list
     return list(check(path, text, project, rules).findings)
 
 
-def check(path: str, text: str, project: Project, rules: Ruleset) -> Outcome:
+def check(path: str, text: str, project: Project, rules: Ruleset, parse: Parse = parse) -> Outcome:
     """Check one file.
 
     Args:
@@ -81,6 +82,7 @@ def check(path: str, text: str, project: Project, rules: Ruleset) -> Outcome:
         text: the file's text without a byte order mark.
         project: the files around it.
         rules: the rules that are on, and what the configuration says about them.
+        parse: gives the tree of the text, and the error that kept it from being a complete one.
     """
     if not any(word in text for word in TRIGGERS):
         return NOTHING

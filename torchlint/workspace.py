@@ -14,6 +14,7 @@ from torchlint.engine import Outcome
 from torchlint.rule import Rule
 from torchlint.selection import Ruleset, build
 from torchlint.settings import Settings
+from torchlint.source.broken import parse
 
 if TYPE_CHECKING:
     from torchlint.model import Project
@@ -313,11 +314,11 @@ class Workspace:
             return engine.broken_file(path, self.ruleset(settings), wrong.message, wrong.line)
         return self.check_text(file.path, decoded) if relevant else None
 
-    def check_text(self, path: str, decoded: Decoded) -> Outcome:
-        """The findings in a text that stands for the file at `path`."""
+    def check_text(self, path: str, decoded: Decoded, parse: engine.Parse = parse) -> Outcome:
+        """The findings in a text that stands for the file at `path`; `parse` gives its tree."""
         settings = self.settings(os.path.dirname(path))
         rules = self.ruleset(settings if decoded.notebook is None else for_notebooks(settings))
-        return engine.check(path.replace(os.sep, "/"), decoded.text, self.project(path, settings), rules)
+        return engine.check(path.replace(os.sep, "/"), decoded.text, self.project(path, settings), rules, parse)
 
     def rest(self) -> None:
         """Free what the last checks have left."""

@@ -17,6 +17,7 @@ from torchlint.lsp.options import Scoped, within
 from torchlint.rule import Rule
 from torchlint.selection import build
 from torchlint.settings import Settings, SettingsError, matches
+from torchlint.source.incremental import Parser
 from torchlint.source.notebook import Notebook, Program, program
 from torchlint.source.text import Lines
 from torchlint.workspace import Overrides, Workspace
@@ -59,6 +60,7 @@ class Session:
         self.unsaved: dict[str, bytes] = {}
         self._used: dict[str, frozenset[str]] = {}
         self._last: dict[str, Result] = {}
+        self._parsers: dict[str, Parser] = {}
         self._workspaces: dict[Overrides, Workspace] = {}
         self._severities: dict[tuple[tuple[str, Severity], ...], Mapping[str, Severity]] = {}
 
@@ -84,6 +86,7 @@ class Session:
     def drop(self, path: str) -> None:
         """Let the file on disk count again."""
         self._last.pop(path, None)
+        self._parsers.pop(path, None)
         if self.unsaved.pop(path, None) is not None:
             self.changed(path)
 
@@ -126,7 +129,8 @@ class Session:
             if self._excluded(path, workspace.settings(os.path.dirname(path))):
                 return self._result(Result(path, lines, NOTHING, cells=cells))
             notebook = Notebook("", (), text) if path.endswith(NOTEBOOK) else None
-            outcome = workspace.check_text(path, Decoded(text, "utf-8", b"", notebook))
+            parser = self._parsers.setdefault(path, Parser())
+            outcome = workspace.check_text(path, Decoded(text, "utf-8", b"", notebook), parser.parse)
         except SettingsError as wrong:
             return self._result(Result(path, lines, NOTHING, (problem_of(wrong),), cells))
         problems = [Problem(line) for line in dict.fromkeys(workspace.problems)]

@@ -41,7 +41,7 @@ def parse(text: str) -> tuple[ast.Module, SyntaxError | None]:
 
     Never raises: null bytes, lone surrogates and code that is nested too deeply count as syntax errors.
     """
-    tree, error = _attempt(text)
+    tree, error = attempt(text)
     if tree is not None:
         return tree, None
     whole = text.replace("\r\n", "\n").replace("\r", "\n")
@@ -68,7 +68,7 @@ def unread(tree: ast.Module) -> tuple[tuple[int, int], ...]:
     return tuple(sorted(found))
 
 
-def _attempt(text: str) -> tuple[ast.Module | None, SyntaxError | None]:
+def attempt(text: str) -> tuple[ast.Module | None, SyntaxError | None]:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # invalid escapes are somebody else's business
@@ -181,7 +181,7 @@ def _closing(line: str, quote: str, start: int) -> int:
 def _parsed(lines: list[str], first: int, indent: str) -> list[ast.stmt] | None:
     """The statements of some lines by themselves, at their true positions, or `None`."""
     text = "\n".join(lines)
-    tree, _ = _attempt(f"if 1:\n{text}\n" if indent else f"{text}\n")
+    tree, _ = attempt(f"if 1:\n{text}\n" if indent else f"{text}\n")
     if tree is None:
         return None
     if not indent:
