@@ -152,8 +152,6 @@ def check(module: Module) -> Findings:
     for trace in module.traces:
         if not trace.of("eval") or trace.of("grad_mode") or not trace.complete:
             continue
-        if any(_wants_gradients(event) for event in trace.events):
-            continue
         trains = trace.function is None or any(event.no_grad is False for event in trace.of("backward"))
         for off in trace.of("eval"):
             runs = (
@@ -163,6 +161,8 @@ def check(module: Module) -> Findings:
             )
             if not runs or _may_differentiate(module, off.subject):
                 continue
+            if any(_wants_gradients(event) for event in trace.events):
+                break
             learns = trains and _learns(trace, off.subject)
             for run in runs:
                 if (learns or _detached(trace, run)) and _is_evaluation(trace, off, run):

@@ -171,19 +171,20 @@ def check(module: Module) -> Findings:
     for trace in module.traces:
         backwards, wraps = trace.of("backward"), list(_wraps(trace))
         for event in trace.of("forward", "call") if backwards and (wraps or "module" in module.source.by_name) else ():
-            if not isinstance(event.node, ast.Call) or event.no_grad is not False:
+            node = event.node
+            if not isinstance(node, ast.Call):
                 continue
-            wrapper = _wrapper_around(trace, event, event.node, wraps)
-            if wrapper is None or wrapper.node is None or wrapper.frame is None:
+            wrapper = _wrapper_around(trace, event, node, wraps)
+            if wrapper is None or wrapper.node is None or wrapper.frame is None or event.no_grad is not False:
                 continue
             if not event.is_local and wrapper.frame.source is not module.source:
                 continue
             if any(_feeds(event, backward) for backward in backwards):
                 yield finding(
                     event,
-                    f"`{module.code(event.node.func)}(...)` goes around `DistributedDataParallel`: nobody averages the gradients",
+                    f"`{module.code(node.func)}(...)` goes around `DistributedDataParallel`: nobody averages the gradients",
                     see=[(wrapper, "the model is wrapped here")],
-                    fix=_fix(event.node),
+                    fix=_fix(node),
                 )
 
 

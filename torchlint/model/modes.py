@@ -36,12 +36,20 @@ def mode_setters(trace: Trace, module: Value) -> list[Event]:
     return sorted((*mode_events(trace, module), *calls), key=lambda event: event.index)
 
 
+_MAY_WRAP = ("union", "instance", "call")
+
+
 def runs_of(trace: Trace, module: Value) -> list[Event]:
     """The events that run a module itself: its forward passes."""
-    key = unwrapped(module).key
+    module = unwrapped(module)
     found: list[Event] = []
     for event in trace.of("forward", "call"):
-        if event.key != key:
+        subject = event.subject
+        if subject is None or (
+            subject.kind not in _MAY_WRAP and (subject.kind, subject.name) != (module.kind, module.name)
+        ):
+            continue  # told apart without working out who they are
+        if event.key != module.key:
             continue
         if event.kind == "forward" or isinstance(event.node, ast.Call):
             found.append(event)
