@@ -166,7 +166,8 @@ class Flow:
                 again = _join(again, other, self._touched)
             merged = _join(dict(entry), again, self._touched)
             assert merged is not None
-            if merged == entry and self._learning is learning:
+            if learning or (merged == entry and not self._learning):
+                entry = merged
                 break
             entry = merged
         self._learning = learning

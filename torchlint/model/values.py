@@ -971,13 +971,11 @@ def _element(iterable: Value) -> Value:
         return union(list(iterable.items))
     if kind == "call" and iterable.name == "[for]":
         return iterable.items[0]
-    if kind in ("call", "instance") and iterable.name in ("enumerate", "zip", "map", "range"):
-        arguments = iterable.arguments
-        if iterable.name == "enumerate" and arguments:
-            index = Value("element", name="index", base=iterable, node=iterable.node, frame=iterable.frame)
-            return Value("tuple", items=(index, _element(arguments[0])))
-        if iterable.name == "zip" and arguments:
-            return Value("tuple", items=tuple(_element(a) for a in arguments))
+    if kind in ("call", "instance") and iterable.name in ("enumerate", "zip") and iterable.arguments:
+        if iterable.name == "zip":
+            return Value("tuple", items=tuple(_element(a) for a in iterable.arguments))
+        index = Value("element", name="index", base=iterable, node=iterable.node, frame=iterable.frame)
+        return Value("tuple", items=(index, _element(iterable.arguments[0])))
     if iterable is UNKNOWN or iterable is _PENDING:
         return UNKNOWN
     if kind == "call" and iterable.name == ".items" and iterable.base is not None:
