@@ -174,6 +174,8 @@ def _waits(trace: Trace, loop: Loop) -> list[Event]:
     found: list[Event] = []
     worked = True
     for event in trace.inside(loop, *_WORK, *_READS):
+        if event.kind == "call" and event.name not in _CONVERSIONS:
+            continue
         if event.kind in _WORK:
             worked = True
         elif worked and _reads(event) and not _is_conditional(event, loop):
@@ -184,6 +186,7 @@ def _waits(trace: Trace, loop: Loop) -> list[Event]:
 
 _WORK = ("forward", "loss", "backward", "step", "clip")
 _READS = ("sync", "transfer", "call")
+_CONVERSIONS = ("print", "float", "int", "bool")
 
 
 def _reads(event: Event) -> bool:
@@ -198,7 +201,7 @@ def _reads(event: Event) -> bool:
             and is_cpu(target) is True
             and bool(on_device(event.subject))
         )
-    if event.name not in ("print", "float", "int", "bool") or event.subject is None or event.subject.kind != "ref":
+    if event.name not in _CONVERSIONS or event.subject is None or event.subject.kind != "ref":
         return False
     return any(on_device(value) for value in given_to(event.value))
 

@@ -41,7 +41,7 @@ def lonely_collectives(frame: Frame) -> list[Lonely]:
     body = frame.function.body if frame.function is not None else frame.source.tree.body
     if frame.function is not None and not reaches(frame.project, frame.function, _LAST_NAMES):
         return []
-    if not _asks_for_rank(body) or (frame.function is not None and frame.function.name in _PAIRED):
+    if not _asks_for_rank(body, frame) or (frame.function is not None and frame.function.name in _PAIRED):
         return []
     zero = _Walk(True, _DEEPEST)
     first = zero.block(body, frame)
@@ -52,15 +52,16 @@ def lonely_collectives(frame: Frame) -> list[Lonely]:
     return [Lonely(found[0], found[1], zero.tests[-1] if found[2] is None else found[2])] if found else []
 
 
-def _asks_for_rank(statements: list[ast.stmt]) -> bool:
-    """Whether some test among the statements has a name that may stand for a rank; what has none is not looked at."""
+def _asks_for_rank(statements: list[ast.stmt], frame: Frame) -> bool:
+    """Whether some test among the statements certainly is about the rank, the others not being gone through."""
     stack = list(statements)
     while stack:
         statement = stack.pop()
         if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
             continue
         if isinstance(statement, ast.If) and any(_may_be_rank(node) for node in walk(statement.test)):
-            return True
+            if _outcome(statement.test, frame, True) is not None:
+                return True
         for field in ("body", "orelse", "finalbody"):
             stack.extend(getattr(statement, field, ()))
     return False
