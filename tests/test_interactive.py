@@ -41,6 +41,11 @@ def second(data):
 CLEARED = "    for x, y in data:\n        opt.zero_grad()\n"
 
 
+def interruptible() -> None:
+    """Let ctrl-C count: what a shell starts in the background ignores it, and so do its children."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 class Terminal:
     """A run of torchlint on a terminal."""
 
@@ -54,7 +59,14 @@ class Terminal:
         environment.pop("NO_COLOR", None)
         command = [sys.executable, "-m", "torchlint", "check", "--isolated", *words]
         self.process = subprocess.Popen(
-            command, cwd=directory, stdin=side, stdout=side, stderr=side, env=environment, start_new_session=True
+            command,
+            cwd=directory,
+            stdin=side,
+            stdout=side,
+            stderr=side,
+            env=environment,
+            start_new_session=True,
+            preexec_fn=interruptible,
         )
         os.close(side)
         self.said = ""
@@ -216,7 +228,13 @@ def test_watch_waits_out_a_broken_configuration(work: Path) -> None:
     environment = os.environ | {"PYTHONPATH": str(ROOT), "TORCHLINT_CACHE_DIR": str(work / ".c")}
     (work / "torchlint.toml").write_text("selekt = []\n")
     with subprocess.Popen(
-        command, cwd=work, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        command,
+        cwd=work,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        preexec_fn=interruptible,
     ) as process:
         assert process.stdout is not None
         assert "unknown key `selekt`" in process.stdout.readline()
